@@ -1,0 +1,213 @@
+//! The input streams, and a whole log in memory.
+//!
+//! [`MemoryLog`] is plain data: what importers yield, tests make and the oracle reads. It holds every record of every
+//! stream together with the timeline that binds them to epochs, and hands an epoch's records out in log order (rules,
+//! section 1): by topic, partition, offset.
+
+use crate::time::Time;
+
+/// The streams that millrace reads, in log order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Topic {
+    /// Rules in force, attention.
+    Operations,
+    /// Products.
+    Products,
+    /// Receipts and adjustments of stock.
+    Stock,
+    /// Coupon campaigns and claims.
+    Coupons,
+    /// Top-ups and withdrawals.
+    Wallets,
+    /// Orders and what is asked of them.
+    Orders,
+    /// What payment providers said.
+    Payments,
+    /// Carts.
+    Carts,
+    /// Reviews.
+    Reviews,
+}
+
+impl Topic {
+    /// All input streams, in log order.
+    pub const ALL: [Topic; 9] = [
+        Topic::Operations,
+        Topic::Products,
+        Topic::Stock,
+        Topic::Coupons,
+        Topic::Wallets,
+        Topic::Orders,
+        Topic::Payments,
+        Topic::Carts,
+        Topic::Reviews,
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Topic::Operations => "operations",
+            Topic::Products => "products",
+            Topic::Stock => "stock",
+            Topic::Coupons => "coupons",
+            Topic::Wallets => "wallets",
+            Topic::Orders => "orders",
+            Topic::Payments => "payments",
+            Topic::Carts => "carts",
+            Topic::Reviews => "reviews",
+        }
+    }
+
+    /// The stream named `name`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Topic> {
+        Topic::ALL.into_iter().find(|t| t.name() == name)
+    }
+}
+
+/// An epoch: the unit in which records are bound, decided and shown. From 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);
+
+/// Where a record stands in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// Its stream.
+    pub topic: Topic,
+    /// Its partition.
+    pub partition: u32,
+    /// Its offset.
+    pub offset: u64,
+}
+
+/// A record as it stands in the log: nothing about it is known to be valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawRecord<'a> {
+    /// Where it stands.
+    pub at: Position,
+    /// Its key.
+    pub key: Option<&'a [u8]>,
+    /// Its value.
+    pub value: Option<&'a [u8]>,
+}
+
+/// What one timeline record says: epoch e holds every record below these ends, and the clock read so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// "Now" for everything decided in it.
+    pub clock: Time,
+    /// Per topic (in [`Topic::ALL`]'s order) the next offset of each partition.
+    pub ends: [Vec<u64>; 9],
+}
+
+#[derive(Clone, Debug, Default)]
+struct Partition {
+    bytes: Vec<u8>,
+    /// Per record: start of its key (or `NONE`), start of its value (or `NONE`), end of the value.
+    records: Vec<[usize; 3]>,
+}
+
+const NONE: usize = usize::MAX;
+
+impl Partition {
+    fn push(&mut self, key: Option<&[u8]>, value: Option<&[u8]>) {
+        let key_at = key.map_or(NONE, |_| self.bytes.len());
+        self.bytes.extend_from_slice(key.unwrap_or_default());
+        let value_at = self.bytes.len();
+        self.bytes.extend_from_slice(value.unwrap_or_default());
+        let end = if value.is_some() { self.bytes.len() } else { NONE };
+        self.records.push([key_at, value_at, end]);
+    }
+
+    fn get(&self, offset: usize) -> (Option<&[u8]>, Option<&[u8]>) {
+        let [key_at, value_at, end] = self.records[offset];
+        let key = (key_at != NONE).then(|| &self.bytes[key_at..value_at]);
+        let value = (end != NONE).then(|| &self.bytes[value_at..end]);
+        (key, value)
+    }
+}
+
+/// A whole log in memory, with its timeline.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryLog {
+    topics: [Vec<Partition>; 9],
+    timeline: Vec<Binding>,
+}
+
+impl MemoryLog {
+    /// An empty log.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends a record and returns its offset. The partition comes into being when it is first named.
+    pub fn append(&mut self, topic: Topic, partition: u32, key: Option<&[u8]>, value: Option<&[u8]>) -> u64 {
+        let partitions = &mut self.topics[topic as usize];
+        let partition = partition as usize;
+        if partitions.len() <= partition {
+            partitions.resize_with(partition + 1, Partition::default);
+        }
+        partitions[partition].push(key, value);
+        partitions[partition].records.len() as u64 - 1
+    }
+
+    /// Binds everything appended so far to the next epoch, whose clock is `clock`, but never goes back.
+    pub fn bind(&mut self, clock: Time) -> Epoch {
+        let clock = self.timeline.last().map_or(clock, |b| b.clock.max(clock));
+        let epoch = Epoch(self.timeline.len() as u64 + 1);
+        let ends =
+            std::array::from_fn(|t| self.topics[t].iter().map(|p| p.records.len() as u64).collect());
+        self.timeline.push(Binding { epoch, clock, ends });
+        epoch
+    }
+
+    /// The timeline: the binding of epoch e stands at index e - 1.
+    #[must_use]
+    pub fn timeline(&self) -> &[Binding] {
+        &self.timeline
+    }
+
+    /// How many records the log holds, bound or not.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.topics.iter().flatten().map(|p| p.records.len() as u64).sum()
+    }
+
+    /// Whether it holds no record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The records of the epoch that `timeline()[index]` binds, in log order.
+    pub fn records(&self, index: usize) -> impl Iterator<Item = RawRecord<'_>> {
+        let from = index.checked_sub(1).map(|before| &self.timeline[before]);
+        let until = &self.timeline[index];
+        Topic::ALL.into_iter().flat_map(move |topic| {
+            let ends = &until.ends[topic as usize];
+            ends.iter().zip(0u32..).flat_map(move |(&end, partition)| {
+                let start = from
+                    .and_then(|b| b.ends[topic as usize].get(partition as usize))
+                    .copied()
+                    .unwrap_or(0);
+                (start..end).map(move |offset| self.record(Position { topic, partition, offset }))
+            })
+        })
+    }
+
+    /// The record at a position that the log holds.
+    ///
+    /// # Panics
+    /// If the log does not hold the position.
+    #[must_use]
+    pub fn record(&self, at: Position) -> RawRecord<'_> {
+        let offset = usize::try_from(at.offset).expect("offsets of a log in memory fit a usize");
+        let (key, value) = self.topics[at.topic as usize][at.partition as usize].get(offset);
+        RawRecord { at, key, value }
+    }
+}
