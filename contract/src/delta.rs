@@ -170,7 +170,8 @@ impl PatchWriter<'_> {
     /// Sets column number `column` (as in `views::orders::status`).
     #[inline]
     pub fn set(&mut self, column: usize, value: impl Put) -> &mut Self {
-        self.0.push(u8::try_from(column).expect("no view has 256 columns"));
+        self.0
+            .push(u8::try_from(column).expect("no view has 256 columns"));
         value.put(&mut ColumnWriter(self.0));
         self
     }
@@ -276,7 +277,8 @@ impl PutKey for &str {
 impl PutKey for i64 {
     #[inline]
     fn put_key(&self, out: &mut KeyWriter<'_>) {
-        out.0.extend_from_slice(&(self.cast_unsigned() ^ (1 << 63)).to_be_bytes());
+        out.0
+            .extend_from_slice(&(self.cast_unsigned() ^ (1 << 63)).to_be_bytes());
     }
 }
 
@@ -321,7 +323,11 @@ impl DeltaBuilder {
     /// No changes yet.
     #[must_use]
     pub fn new(view: View) -> Self {
-        DeltaBuilder { view, bytes: Vec::new(), entries: Vec::new() }
+        DeltaBuilder {
+            view,
+            bytes: Vec::new(),
+            entries: Vec::new(),
+        }
     }
 
     /// Adds a whole row.
@@ -368,7 +374,13 @@ impl DeltaBuilder {
         prefix[..len].copy_from_slice(&key[..len]);
         let end = at(self.bytes.len());
         let prefix = u64::from_be_bytes(prefix);
-        self.entries.push(Entry { prefix, start: at(start), columns: at(columns), end, op });
+        self.entries.push(Entry {
+            prefix,
+            start: at(start),
+            columns: at(columns),
+            end,
+            op,
+        });
     }
 
     /// Sorts the changes and gives them out; the builder is empty afterwards.
@@ -388,7 +400,12 @@ impl DeltaBuilder {
             "{}: one change a key and epoch",
             self.view.schema().name
         );
-        Delta { view: self.view, epoch, bytes, entries }
+        Delta {
+            view: self.view,
+            epoch,
+            bytes,
+            entries,
+        }
     }
 }
 
@@ -470,19 +487,21 @@ impl<'a> Change<'a> {
     pub fn key(&self) -> impl Iterator<Item = ValueRef<'a>> {
         let mut rest = self.key;
         let schema = self.view.schema();
-        schema.columns[..schema.key_len].iter().map(move |column| match column.ty {
-            Type::Int => {
-                let (number, tail) = rest.split_first_chunk::<8>().expect("we wrote 8 bytes");
-                rest = tail;
-                ValueRef::Int((u64::from_be_bytes(*number) ^ (1 << 63)).cast_signed())
-            }
-            _ => {
-                let len = rest.iter().position(|b| *b == 0).expect("we wrote a 0");
-                let text = std::str::from_utf8(&rest[..len]).expect("we wrote a str");
-                rest = &rest[len + 1..];
-                ValueRef::Text(text)
-            }
-        })
+        schema.columns[..schema.key_len]
+            .iter()
+            .map(move |column| match column.ty {
+                Type::Int => {
+                    let (number, tail) = rest.split_first_chunk::<8>().expect("we wrote 8 bytes");
+                    rest = tail;
+                    ValueRef::Int((u64::from_be_bytes(*number) ^ (1 << 63)).cast_signed())
+                }
+                _ => {
+                    let len = rest.iter().position(|b| *b == 0).expect("we wrote a 0");
+                    let text = std::str::from_utf8(&rest[..len]).expect("we wrote a str");
+                    rest = &rest[len + 1..];
+                    ValueRef::Text(text)
+                }
+            })
     }
 
     /// The columns after the key: all of an upsert, the changed ones of a patch, none of a delete; each with its
@@ -575,7 +594,12 @@ impl Tables {
             match change.op {
                 Op::Upsert => {
                     let row: Vec<Value> = change.columns().map(|(_, v)| v.to_value()).collect();
-                    assert_eq!(row.len(), schema.columns.len() - schema.key_len, "{}: {key:?}", schema.name);
+                    assert_eq!(
+                        row.len(),
+                        schema.columns.len() - schema.key_len,
+                        "{}: {key:?}",
+                        schema.name
+                    );
                     rows.insert(key, row);
                 }
                 Op::Patch => {
@@ -586,7 +610,11 @@ impl Tables {
                     }
                 }
                 Op::Delete => {
-                    assert!(rows.remove(&key).is_some(), "{}: deletion of no row {key:?}", schema.name);
+                    assert!(
+                        rows.remove(&key).is_some(),
+                        "{}: deletion of no row {key:?}",
+                        schema.name
+                    );
                 }
             }
         }

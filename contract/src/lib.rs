@@ -2,7 +2,13 @@
 //!
 //! This crate does no I/O. Everything else in millrace speaks through its types.
 
+pub mod content;
+pub mod decode;
 pub mod delta;
+pub mod discount;
+pub mod json;
 pub mod log;
+pub mod records;
 pub mod time;
+pub mod values;
 pub mod views;

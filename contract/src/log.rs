@@ -160,8 +160,7 @@ impl MemoryLog {
     pub fn bind(&mut self, clock: Time) -> Epoch {
         let clock = self.timeline.last().map_or(clock, |b| b.clock.max(clock));
         let epoch = Epoch(self.timeline.len() as u64 + 1);
-        let ends =
-            std::array::from_fn(|t| self.topics[t].iter().map(|p| p.records.len() as u64).collect());
+        let ends = std::array::from_fn(|t| self.topics[t].iter().map(|p| p.records.len() as u64).collect());
         self.timeline.push(Binding { epoch, clock, ends });
         epoch
     }
@@ -195,7 +194,13 @@ impl MemoryLog {
                     .and_then(|b| b.ends[topic as usize].get(partition as usize))
                     .copied()
                     .unwrap_or(0);
-                (start..end).map(move |offset| self.record(Position { topic, partition, offset }))
+                (start..end).map(move |offset| {
+                    self.record(Position {
+                        topic,
+                        partition,
+                        offset,
+                    })
+                })
             })
         })
     }

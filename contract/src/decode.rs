@@ -1,0 +1,228 @@
+//! From a record's bytes to a valid [`Record`], or to the reason why it is quarantined.
+//!
+//! Two ways, one answer: [`Cursor`] reads the usual shapes in one pass; whatever it does not read goes to the careful
+//! way, which alone judges, in the contract's order (section 1, Quarantine): `too_large`, `bad_utf8`, `bad_json`, the
+//! type, field by field, `key_mismatch`. The reasons after that need the state of a job.
+
+use bumpalo::Bump;
+
+use crate::json::cursor::Cursor;
+use crate::json::tree::{Malformed, Node, parse};
+use crate::log::Topic;
+use crate::records::{Record, found};
+
+/// The greatest size of a value, in bytes.
+pub const VALUE_BYTES_MAX: usize = 1_048_576;
+
+/// Why a record is quarantined, in the order in which the reasons are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// The value has more than [`VALUE_BYTES_MAX`] bytes.
+    TooLarge,
+    /// The value is not UTF-8.
+    BadUtf8,
+    /// The value is not one JSON object, or has a known field twice.
+    BadJson,
+    /// A field is absent.
+    MissingField,
+    /// A field has a value that it can't have.
+    BadField,
+    /// The topic has no such type.
+    UnknownType,
+    /// The key is not the entity's id.
+    KeyMismatch,
+    /// There is no such order.
+    UnknownOrder,
+    /// There is no such campaign.
+    UnknownCampaign,
+    /// There is no such review.
+    UnknownReview,
+    /// There is no such captured payment.
+    UnknownPayment,
+    /// It contradicts what has counted.
+    Conflict,
+    /// A balance, level or sum would pass 2^53-1.
+    Limit,
+}
+
+impl Reason {
+    /// Its name in the `quarantine` view.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Reason::TooLarge => "too_large",
+            Reason::BadUtf8 => "bad_utf8",
+            Reason::BadJson => "bad_json",
+            Reason::MissingField => "missing_field",
+            Reason::BadField => "bad_field",
+            Reason::UnknownType => "unknown_type",
+            Reason::KeyMismatch => "key_mismatch",
+            Reason::UnknownOrder => "unknown_order",
+            Reason::UnknownCampaign => "unknown_campaign",
+            Reason::UnknownReview => "unknown_review",
+            Reason::UnknownPayment => "unknown_payment",
+            Reason::Conflict => "conflict",
+            Reason::Limit => "limit",
+        }
+    }
+}
+
+/// A record that can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {detail}", reason.name())]
+pub struct Rejected {
+    /// Why.
+    pub reason: Reason,
+    /// Names the field and says what was expected.
+    pub detail: String,
+    /// The record's type, where that could be read.
+    pub kind: Option<&'static str>,
+}
+
+/// Reads a record of `topic`.
+///
+/// # Errors
+/// The first reason that applies.
+#[inline]
+pub fn decode<'a>(
+    topic: Topic,
+    key: Option<&[u8]>,
+    value: Option<&'a [u8]>,
+    arena: &'a Bump,
+) -> Result<Record<'a>, Rejected> {
+    let bytes = value.unwrap_or_default();
+    if bytes.len() <= VALUE_BYTES_MAX
+        && let Ok(text) = std::str::from_utf8(bytes)
+        && let Some(record) = quick(topic, text, arena)
+        && key == Some(record.key().as_bytes())
+    {
+        return Ok(record);
+    }
+    careful(topic, key, value, arena)
+}
+
+/// Reads a value in the quick way. `None` is no verdict.
+#[inline]
+fn quick<'a>(topic: Topic, text: &'a str, arena: &'a Bump) -> Option<Record<'a>> {
+    let mut cursor = Cursor::new(text);
+    cursor.expect(b'{')?;
+    let mut start = cursor.clone();
+    let typed = cursor.key()? == b"type";
+    let record = if typed {
+        let kind = cursor.string()?;
+        if !cursor.more(b'}')? {
+            return None;
+        }
+        start = cursor;
+        Record::quick(topic, kind, &mut start, arena, true)?
+    } else {
+        let kind = find_type(cursor)?;
+        Record::quick(topic, kind, &mut start, arena, false)?
+    };
+    start.end()?;
+    Some(record)
+}
+
+/// The `type` that stands somewhere behind the first field, whose name was just read.
+fn find_type<'a>(mut cursor: Cursor<'a>) -> Option<&'a str> {
+    loop {
+        cursor.pass()?;
+        if !cursor.more(b'}')? {
+            return None;
+        }
+        if cursor.key()? == b"type" {
+            return cursor.string();
+        }
+    }
+}
+
+/// Reads a record in the careful way: this is what [`decode`] means.
+///
+/// # Errors
+/// The first reason that applies.
+pub fn careful<'a>(
+    topic: Topic,
+    key: Option<&[u8]>,
+    value: Option<&'a [u8]>,
+    arena: &'a Bump,
+) -> Result<Record<'a>, Rejected> {
+    let rejected = |reason, detail| {
+        Err(Rejected {
+            reason,
+            detail,
+            kind: None,
+        })
+    };
+    let bytes = value.unwrap_or_default();
+    if bytes.len() > VALUE_BYTES_MAX {
+        let detail = format!("value: {} bytes, expected at most {VALUE_BYTES_MAX}", bytes.len());
+        return rejected(Reason::TooLarge, detail);
+    }
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(e) => {
+            return rejected(
+                Reason::BadUtf8,
+                format!("value: byte {} is not UTF-8", e.valid_up_to()),
+            );
+        }
+    };
+    let fields = match parse(text, arena) {
+        Ok(Node::Object(fields)) => fields,
+        Ok(_) => return rejected(Reason::BadJson, "value: expected one JSON object".to_owned()),
+        Err(Malformed { what, at }) => {
+            return rejected(Reason::BadJson, format!("value: {what} at byte {at}"));
+        }
+    };
+    fields_of(topic, key, fields, arena)
+}
+
+fn fields_of<'a>(
+    topic: Topic,
+    key: Option<&[u8]>,
+    fields: &'a [(&'a str, Node<'a>)],
+    arena: &'a Bump,
+) -> Result<Record<'a>, Rejected> {
+    let named = found(fields, "type");
+    let text = if let Some(Node::String(text)) = named {
+        Some(*text)
+    } else {
+        None
+    };
+    let kind = Record::kinds(topic).iter().copied().find(|k| text == Some(k));
+    let rejected = |reason, detail| Err(Rejected { reason, detail, kind });
+    if let Some(name) = Record::twice(topic, kind, fields) {
+        return rejected(
+            Reason::BadJson,
+            format!("{name}: stands there twice, expected once"),
+        );
+    }
+    let one_of = || Record::kinds(topic).join(", ");
+    let Some(kind_name) = kind else {
+        return match (named, text) {
+            (None, _) => rejected(
+                Reason::MissingField,
+                format!("type: missing, expected one of {}", one_of()),
+            ),
+            (_, None) => rejected(Reason::BadField, format!("type: expected one of {}", one_of())),
+            _ => rejected(Reason::UnknownType, format!("type: expected one of {}", one_of())),
+        };
+    };
+    let record = match Record::careful(topic, kind_name, fields, arena) {
+        Some(Ok(record)) => record,
+        Some(Err(fault)) => {
+            let reason = if fault.missing {
+                Reason::MissingField
+            } else {
+                Reason::BadField
+            };
+            return rejected(reason, fault.detail);
+        }
+        None => unreachable!("{kind_name} is one of the topic's types"),
+    };
+    if key == Some(record.key().as_bytes()) {
+        Ok(record)
+    } else {
+        rejected(Reason::KeyMismatch, format!("key: expected {}", record.key()))
+    }
+}
