@@ -9,7 +9,7 @@ use bumpalo::Bump;
 use crate::json::cursor::Cursor;
 use crate::json::tree::{Malformed, Node, parse};
 use crate::log::Topic;
-use crate::records::{Record, found};
+use crate::records::{Record, found, twice_of};
 
 /// The greatest size of a value, in bytes.
 pub const VALUE_BYTES_MAX: usize = 1_048_576;
@@ -101,38 +101,33 @@ pub fn decode<'a>(
     careful(topic, key, value, arena)
 }
 
-/// Reads a value in the quick way. `None` is no verdict.
+/// Reads a value in the quick way, its key aside. `None` is no verdict. For tests: [`decode`] is what to call.
+#[doc(hidden)]
 #[inline]
-fn quick<'a>(topic: Topic, text: &'a str, arena: &'a Bump) -> Option<Record<'a>> {
+pub fn quick<'a>(topic: Topic, text: &'a str, arena: &'a Bump) -> Option<Record<'a>> {
     let mut cursor = Cursor::new(text);
-    cursor.expect(b'{')?;
-    let mut start = cursor.clone();
-    let typed = cursor.key()? == b"type";
-    let record = if typed {
-        let kind = cursor.string()?;
-        if !cursor.more(b'}')? {
-            return None;
+    let record = match Record::quick_typed(topic, &mut cursor, arena) {
+        Some(record) => record,
+        None => {
+            cursor = Cursor::new(text);
+            let kind = find_type(cursor.clone())?;
+            Record::quick(topic, kind, &mut cursor, arena)
         }
-        start = cursor;
-        Record::quick(topic, kind, &mut start, arena, true)?
-    } else {
-        let kind = find_type(cursor)?;
-        Record::quick(topic, kind, &mut start, arena, false)?
-    };
-    start.end()?;
+    }?;
+    cursor.end()?;
     Some(record)
 }
 
-/// The `type` that stands somewhere behind the first field, whose name was just read.
+/// The `type` that stands somewhere in an object.
 fn find_type<'a>(mut cursor: Cursor<'a>) -> Option<&'a str> {
+    let mut opening = b'{';
     loop {
-        cursor.pass()?;
-        if !cursor.more(b'}')? {
-            return None;
-        }
+        cursor.expect(opening)?;
+        opening = b',';
         if cursor.key()? == b"type" {
             return cursor.string();
         }
+        cursor.pass()?;
     }
 }
 
@@ -177,12 +172,25 @@ pub fn careful<'a>(
     fields_of(topic, key, fields, arena)
 }
 
+/// What is said of a known field that stands there twice. Of a `type` twice it can't be said which one holds, so the
+/// record has no kind then.
+fn twice<'a>(name: &str, kind: Option<&'static str>) -> Result<Record<'a>, Rejected> {
+    Err(Rejected {
+        reason: Reason::BadJson,
+        detail: format!("{name}: stands there twice, expected once"),
+        kind,
+    })
+}
+
 fn fields_of<'a>(
     topic: Topic,
     key: Option<&[u8]>,
     fields: &'a [(&'a str, Node<'a>)],
     arena: &'a Bump,
 ) -> Result<Record<'a>, Rejected> {
+    if twice_of(fields, &["type"]).is_some() {
+        return twice("type", None);
+    }
     let named = found(fields, "type");
     let text = if let Some(Node::String(text)) = named {
         Some(*text)
@@ -191,11 +199,8 @@ fn fields_of<'a>(
     };
     let kind = Record::kinds(topic).iter().copied().find(|k| text == Some(k));
     let rejected = |reason, detail| Err(Rejected { reason, detail, kind });
-    if let Some(name) = Record::twice(topic, kind, fields) {
-        return rejected(
-            Reason::BadJson,
-            format!("{name}: stands there twice, expected once"),
-        );
+    if let Some(name) = kind.and_then(|kind| Record::twice(topic, kind, fields)) {
+        return twice(&name, kind);
     }
     let one_of = || Record::kinds(topic).join(", ");
     let Some(kind_name) = kind else {

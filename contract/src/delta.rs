@@ -169,7 +169,7 @@ pub struct PatchWriter<'b>(&'b mut Vec<u8>);
 impl PatchWriter<'_> {
     /// Sets column number `column` (as in `views::orders::status`).
     #[inline]
-    pub fn set(&mut self, column: usize, value: impl Put) -> &mut Self {
+    pub fn set(&mut self, column: usize, value: &impl Put) -> &mut Self {
         self.0
             .push(u8::try_from(column).expect("no view has 256 columns"));
         value.put(&mut ColumnWriter(self.0));

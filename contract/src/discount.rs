@@ -53,16 +53,15 @@ const TYPE_EXPECTED: &str = "amount or percent";
 impl<'a> Field<'a> for Discount {
     fn quick(cursor: &mut Cursor<'a>, _: &'a Bump) -> Option<Self> {
         let (mut kind, mut value, mut max_amount) = (None, None, None);
-        cursor.expect(b'{')?;
-        loop {
+        let mut opening = b'{';
+        while opening == b'{' || !cursor.closes(b'}')? {
+            cursor.expect(opening)?;
+            opening = b',';
             match cursor.key()? {
                 b"type" if kind.is_none() => kind = Some(cursor.string()?),
                 b"value" if value.is_none() => value = Some(cursor.integer()?),
                 b"max_amount" if max_amount.is_none() => max_amount = Some(Amount::new(cursor.integer()?)?),
                 _ => return None,
-            }
-            if !cursor.more(b'}')? {
-                break;
             }
         }
         let measure = match kind? {

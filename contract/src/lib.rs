@@ -12,3 +12,4 @@ pub mod records;
 pub mod time;
 pub mod values;
 pub mod views;
+pub mod words;

@@ -130,8 +130,8 @@ pub(crate) fn found<'n, 'a>(fields: &'n [(&'a str, Node<'a>)], name: &str) -> Op
 pub trait Fields<'a>: Copy {
     /// Their names, in the contract's order.
     const NAMES: &'static [&'static str];
-    /// Reads them quickly, from behind the opening brace to behind the closing one. A `type` among them is passed
-    /// over, if it has not been read before (`typed`).
+    /// Reads them quickly, to behind the closing brace: from the opening one or, `typed`, from the comma behind a
+    /// `type` that has been read. Else a `type` among them is passed over.
     fn quick_fields(cursor: &mut Cursor<'a>, arena: &'a Bump, typed: bool) -> Option<Self>;
     /// Reads them with care.
     ///
@@ -192,13 +192,26 @@ macro_rules! fields {
             #[inline]
             fn quick_fields(cursor: &mut Cursor<'a>, arena: &'a Bump, typed: bool) -> Option<Self> {
                 $( let mut $field: Option<$ty> = None; )+
-                let mut seen = if typed { TYPE } else { 0u32 };
-                loop {
+                let (mut seen, mut opening) = if typed { (TYPE, b',') } else { (0u32, b'{') };
+                // Usually the fields stand in the contract's order, so that each is looked for where it is expected.
+                let mut bit = 1u32;
+                $(
+                    if cursor.takes(opening, concat!("\"", stringify!($field), "\":").as_bytes()) {
+                        opening = b',';
+                        seen |= bit;
+                        if !cursor.null()? {
+                            $field = Some(<$ty>::quick(cursor, arena)?);
+                        }
+                    }
+                    bit <<= 1;
+                )+
+                let _ = bit;
+                // Whatever is left is found by its name.
+                while opening == b'{' || !cursor.closes(b'}')? {
+                    cursor.expect(opening)?;
+                    opening = b',';
                     let key = cursor.key()?;
                     fields!(@quick key, cursor, arena, seen, 1u32; $( $field: $ty, )+);
-                    if !cursor.more(b'}')? {
-                        break;
-                    }
                 }
                 Some($name {
                     $( $field: quick_value!($field; $($($mode)+)?), )+
@@ -279,7 +292,6 @@ macro_rules! object_field {
         impl<'a> Field<'a> for $name<'a> {
             #[inline]
             fn quick(cursor: &mut Cursor<'a>, arena: &'a Bump) -> Option<Self> {
-                cursor.expect(b'{')?;
                 Self::quick_fields(cursor, arena, false)
             }
 
@@ -355,13 +367,25 @@ macro_rules! records {
                 match self { $( $( Record::$name(_r) => records!(@key _r $key), )+ )+ }
             }
 
-            /// Its fields, read quickly from behind the opening brace.
+            /// Read quickly where its type stands first. `None` if it does not, or is none of the topic's; `Some(None)`
+            /// if the rest is not to be read quickly.
             #[inline]
-            pub(crate) fn quick(
-                topic: Topic, kind: &str, cursor: &mut Cursor<'a>, arena: &'a Bump, typed: bool,
-            ) -> Option<Self> {
+            pub(crate) fn quick_typed(topic: Topic, cursor: &mut Cursor<'a>, arena: &'a Bump) -> Option<Option<Self>> {
+                if !cursor.takes(b'{', b"\"type\":") {
+                    return None;
+                }
+                match topic { $( Topic::$topic => {
+                    $( if cursor.literal(concat!("\"", $kind, "\"").as_bytes()) {
+                        return Some($name::quick_fields(cursor, arena, true).map(Record::$name));
+                    } )+
+                    None
+                } )+ }
+            }
+
+            /// Read quickly where its type is `kind`, wherever that stands.
+            pub(crate) fn quick(topic: Topic, kind: &str, cursor: &mut Cursor<'a>, arena: &'a Bump) -> Option<Self> {
                 match topic { $( Topic::$topic => match kind {
-                    $( $kind => $name::quick_fields(cursor, arena, typed).map(Record::$name), )+
+                    $( $kind => $name::quick_fields(cursor, arena, false).map(Record::$name), )+
                     _ => None,
                 }, )+ }
             }
@@ -377,11 +401,11 @@ macro_rules! records {
             }
 
             /// The first field that a record of this type knows and that stands there twice.
-            pub(crate) fn twice(topic: Topic, kind: Option<&str>, fields: &[(&'a str, Node<'a>)]) -> Option<String> {
-                twice_of(fields, &["type"]).or_else(|| match topic { $( Topic::$topic => match kind? {
+            pub(crate) fn twice(topic: Topic, kind: &str, fields: &[(&'a str, Node<'a>)]) -> Option<String> {
+                match topic { $( Topic::$topic => match kind {
                     $( $kind => $name::twice_fields(fields, &Path::Record), )+
                     _ => None,
-                }, )+ })
+                }, )+ }
             }
 
             /// Adds its content: known fields, defaults filled in.

@@ -54,19 +54,35 @@ impl Time {
         }
         let (year, month, day) = (digits(&b[..4])?, digits(&b[5..7])?, digits(&b[8..10])?);
         let (hour, minute, second) = (digits(&b[11..13])?, digits(&b[14..16])?, digits(&b[17..19])?);
-        if !(1..=12).contains(&month)
-            || day < 1
-            || day > days_in_month(year, month)
-            || hour > 23
-            || minute > 59
-            || second > 59
-        {
-            return None;
-        }
         let (ms, rest) = fraction(&b[19..])?;
         let offset_minutes = offset(rest)?;
-        let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+        let seconds = instant(year, month, day, hour, minute, second)?;
         Time::from_ms((seconds - offset_minutes * 60) * 1000 + ms)
+    }
+
+    /// The same of the usual form with 24 characters, `YYYY-MM-DDThh:mm:ss.fffZ`; `None` if it is any other.
+    #[inline]
+    pub(crate) fn parse_usual(text: &[u8; 24]) -> Option<Time> {
+        const ZEROS: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
+        // What each byte is above the zeros: a digit's value, or nothing where the form is fixed.
+        let d: [u8; 24] = std::array::from_fn(|i| text[i].wrapping_sub(ZEROS[i]));
+        let most = |i: usize| if ZEROS[i] == b'0' { 9 } else { 0 };
+        let other = (0..24).fold(false, |other, i| other | (d[i] > most(i)));
+        let number =
+            |from: usize, to: usize| d[from..to].iter().fold(0, |n, digit| n * 10 + i64::from(*digit));
+        let seconds = instant(
+            number(0, 4),
+            number(5, 7),
+            number(8, 10),
+            number(11, 13),
+            number(14, 16),
+            number(17, 19),
+        )?;
+        if other {
+            None
+        } else {
+            Time::from_ms(seconds * 1000 + number(20, 23))
+        }
     }
 
     /// The UTC day, `YYYY-MM-DD`.
@@ -87,6 +103,16 @@ impl fmt::Display for Time {
             "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z"
         )
     }
+}
+
+/// Seconds from 1970 to a date and time of day, if they exist.
+fn instant(year: i64, month: i64, day: i64, hour: i64, minute: i64, second: i64) -> Option<i64> {
+    let exists = (1..=12).contains(&month)
+        && (1..=days_in_month(year, month)).contains(&day)
+        && hour <= 23
+        && minute <= 59
+        && second <= 59;
+    exists.then(|| days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
 fn digits(b: &[u8]) -> Option<i64> {

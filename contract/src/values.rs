@@ -279,8 +279,14 @@ impl<'a, const MIN: usize, const MAX: usize> Text<'a, MIN, MAX> {
     /// The text, if it is one.
     #[must_use]
     pub fn new(text: &'a str) -> Option<Self> {
+        Text::within(text).filter(|_| !text.contains('\0'))
+    }
+
+    /// The same of a text of which it is known that it has no U+0000.
+    #[inline]
+    fn within(text: &'a str) -> Option<Self> {
         let fits = text.len() >= MIN && (text.len() <= MAX || text.chars().count() <= MAX);
-        (fits && !text.contains('\0')).then_some(Text(text))
+        fits.then_some(Text(text))
     }
 
     /// The text.
@@ -331,7 +337,7 @@ string_field!(
     [const MIN: usize, const MAX: usize] Text<'a, MIN, MAX>,
     format!("a text of {MIN} to {MAX} characters without U+0000"),
     json!({"type": "string", "minLength": MIN, "maxLength": MAX, "pattern": "^[^\\u0000]*$"}),
-    |cursor| Text::new(cursor.string()?)
+    |cursor| Text::within(cursor.string()?)
 );
 
 macro_rules! ids {
@@ -440,7 +446,7 @@ string_field!(
     [] PaymentKey<'a>,
     "1 to 200 printable ASCII characters without space".to_owned(),
     json!({"type": "string", "pattern": "^[!-~]{1,200}$"}),
-    |cursor| PaymentKey::new(cursor.string()?)
+    |cursor| cursor.graphic().filter(|key| (1..=200).contains(&key.len())).map(PaymentKey)
 );
 
 /// A currency: three capitals.
@@ -451,8 +457,11 @@ impl Currency {
     /// The currency, if `text` is one.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
-        let code: [u8; 3] = text.as_bytes().try_into().ok()?;
-        code.iter().all(u8::is_ascii_uppercase).then_some(Currency(code))
+        Currency::of(text.as_bytes().try_into().ok()?)
+    }
+
+    fn of(code: &[u8; 3]) -> Option<Self> {
+        code.iter().all(u8::is_ascii_uppercase).then_some(Currency(*code))
     }
 
     /// Its code.
@@ -482,12 +491,14 @@ impl Currency {
 
 string_field!(
     [] Currency, "three capital letters".to_owned(), json!({"type": "string", "pattern": "^[A-Z]{3}$"}),
-    |cursor| Currency::new(cursor.string()?)
+    |cursor| Currency::of(cursor.exactly()?)
 );
 
 impl<'a> Field<'a> for Time {
     fn quick(cursor: &mut Cursor<'a>, _: &'a Bump) -> Option<Self> {
-        Time::parse(cursor.string()?)
+        let text = cursor.string()?;
+        let usual = text.as_bytes().try_into().ok().and_then(Time::parse_usual);
+        usual.or_else(|| Time::parse(text))
     }
 
     fn careful(node: &Node<'a>, at: &Path<'_>, _: &'a Bump) -> Result<Self, Fault> {

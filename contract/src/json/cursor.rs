@@ -10,38 +10,59 @@ pub struct Cursor<'a> {
     at: usize,
 }
 
-const ID: u8 = 1;
-const DIGIT: u8 = 2;
-const PLAIN: u8 = 4;
-const SPACE: u8 = 8;
+/// Whether `byte` lies in `from..=to`; without branches, so that many bytes can be judged at once.
+#[inline]
+const fn within(byte: u8, from: u8, to: u8) -> bool {
+    byte.wrapping_sub(from) <= to - from
+}
 
-/// What each byte may be part of: an id, a number, a string without need of care, white space.
-static CLASS: [u8; 256] = {
-    let mut class = [0; 256];
-    let mut b = 0;
-    while b < 256 {
-        let byte = b as u8;
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'@' | b'+' | b'=' | b'-') {
-            class[b] |= ID;
-        }
-        if byte.is_ascii_digit() {
-            class[b] |= DIGIT;
-        }
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            class[b] |= PLAIN;
-        }
-        if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
-            class[b] |= SPACE;
-        }
-        b += 1;
-    }
-    class
-};
+/// Whether an id can hold `byte`: `[A-Za-z0-9_.:@+=-]`. `:` follows `9`, `@` precedes `A`, `.` follows `-`.
+#[inline]
+const fn in_id(byte: u8) -> bool {
+    within(byte, b'0', b':')
+        | within(byte, b'@', b'Z')
+        | within(byte, b'a', b'z')
+        | within(byte, b'-', b'.')
+        | (byte == b'_')
+        | (byte == b'=')
+        | (byte == b'+')
+}
 
-/// Whether `text` is an id by the contract: 1 to 64 of `[A-Za-z0-9_.:@+=-]`.
+/// Whether a string can hold `byte` without need of care.
+#[inline]
+const fn is_plain(byte: u8) -> bool {
+    (byte >= b' ') & (byte != b'"') & (byte != b'\\')
+}
+
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Whether `text` is an id by the contract: 1 to `max` of `[A-Za-z0-9_.:@+=-]`.
 #[must_use]
 pub fn is_id(text: &str, max: usize) -> bool {
-    !text.is_empty() && text.len() <= max && text.bytes().all(|b| CLASS[b as usize] & ID != 0)
+    !text.is_empty() && text.len() <= max && text.bytes().all(in_id)
+}
+
+/// Where the first byte at or after `at` stands that is not `good`; the end, if there is none.
+#[inline]
+fn run(bytes: &[u8], mut at: usize, good: impl Fn(u8) -> bool) -> usize {
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {
+        // This loop has no exit, so that it becomes a few vector instructions.
+        let mut marks = [0u8; 16];
+        for (mark, byte) in marks.iter_mut().zip(chunk) {
+            *mark = if good(*byte) { 0 } else { 0xff };
+        }
+        let marks = u128::from_le_bytes(marks);
+        if marks != 0 {
+            return at + marks.trailing_zeros() as usize / 8;
+        }
+        at += 16;
+    }
+    while bytes.get(at).is_some_and(|byte| good(*byte)) {
+        at += 1;
+    }
+    at
 }
 
 impl<'a> Cursor<'a> {
@@ -49,6 +70,11 @@ impl<'a> Cursor<'a> {
     #[must_use]
     pub fn new(text: &'a str) -> Self {
         Cursor { text, at: 0 }
+    }
+
+    #[inline]
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
     #[inline]
@@ -60,7 +86,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn next(&mut self) -> Option<u8> {
         let byte = self.peek()?;
-        if CLASS[byte as usize] & SPACE == 0 {
+        if byte > b' ' {
             Some(byte)
         } else {
             self.next_after_space()
@@ -69,7 +95,7 @@ impl<'a> Cursor<'a> {
 
     #[cold]
     fn next_after_space(&mut self) -> Option<u8> {
-        while CLASS[self.peek()? as usize] & SPACE != 0 {
+        while is_space(self.peek()?) {
             self.at += 1;
         }
         self.peek()
@@ -87,25 +113,26 @@ impl<'a> Cursor<'a> {
         (self.at == self.text.len() || self.next().is_none()).then_some(())
     }
 
-    /// The bytes while all are of `class`.
+    /// Consumes `opening` (an object's brace or a field's comma), at most one space, and `name` with its quotes and
+    /// colon, if exactly these come next: a field where the contract's order leads to expect it.
     #[inline]
-    fn run(&mut self, class: u8) -> &'a str {
-        let start = self.at;
-        let bytes = self.text.as_bytes();
-        let mut at = start;
-        while at < bytes.len() && CLASS[bytes[at] as usize] & class != 0 {
-            at += 1;
+    pub fn takes(&mut self, opening: u8, name: &[u8]) -> bool {
+        let [first, rest @ ..] = self.rest() else {
+            return false;
+        };
+        let spaced = rest.first() == Some(&b' ');
+        let rest = if spaced { &rest[1..] } else { rest };
+        let takes = *first == opening && rest.starts_with(name);
+        if takes {
+            self.at += 1 + usize::from(spaced) + name.len();
         }
-        self.at = at;
-        &self.text[start..at]
+        takes
     }
 
     /// A field's name and the colon after it.
     #[inline]
     pub fn key(&mut self) -> Option<&'a [u8]> {
-        self.expect(b'"')?;
-        let key = self.run(PLAIN).as_bytes();
-        self.expect(b'"')?;
+        let key = self.string()?.as_bytes();
         self.expect(b':')?;
         Some(key)
     }
@@ -136,66 +163,83 @@ impl<'a> Cursor<'a> {
         if self.next()? != b'n' {
             return Some(false);
         }
-        self.literal("null").map(|()| true)
+        self.literal(b"null").then_some(true)
     }
 
-    fn literal(&mut self, literal: &str) -> Option<()> {
-        self.text
-            .get(self.at..)?
-            .starts_with(literal)
-            .then(|| self.at += literal.len())
+    /// Consumes `literal`, which may have white space before it, if it comes next.
+    #[inline]
+    pub fn literal(&mut self, literal: &[u8]) -> bool {
+        let found = self.next().is_some() && self.rest().starts_with(literal);
+        self.at += if found { literal.len() } else { 0 };
+        found
     }
 
     /// `true` or `false`.
     pub fn bool(&mut self) -> Option<bool> {
         let value = self.next()? == b't';
-        self.literal(if value { "true" } else { "false" })?;
-        Some(value)
+        self.literal(if value { b"true" } else { b"false" })
+            .then_some(value)
     }
 
-    /// A string without escapes.
+    /// What stands between quotes, all of it `good`.
     #[inline]
-    pub fn string(&mut self) -> Option<&'a str> {
+    fn quoted(&mut self, good: impl Fn(u8) -> bool) -> Option<&'a str> {
         self.expect(b'"')?;
-        let text = self.run(PLAIN);
-        if self.peek()? != b'"' {
+        let (start, bytes) = (self.at, self.text.as_bytes());
+        let end = run(bytes, start, good);
+        if bytes.get(end) != Some(&b'"') {
             return None;
         }
-        self.at += 1;
-        Some(text)
+        self.at = end + 1;
+        self.text.get(start..end)
+    }
+
+    /// A string without escapes, nor U+0000 therefore.
+    #[inline]
+    pub fn string(&mut self) -> Option<&'a str> {
+        self.quoted(is_plain)
     }
 
     /// A string that is an id of at most `max` characters.
     #[inline]
     pub fn id(&mut self, max: usize) -> Option<&'a str> {
-        self.expect(b'"')?;
-        let id = self.run(ID);
-        if self.peek()? != b'"' || id.is_empty() || id.len() > max {
-            return None;
-        }
-        self.at += 1;
-        Some(id)
+        let id = self.quoted(in_id)?;
+        (1..=max).contains(&id.len()).then_some(id)
     }
 
-    /// A whole number of at most 18 digits, without fraction, exponent or minus zero.
+    /// A string of printable ASCII characters without space and without escapes.
+    #[inline]
+    pub fn graphic(&mut self) -> Option<&'a str> {
+        self.quoted(|byte| within(byte, b'!', b'~') & is_plain(byte))
+    }
+
+    /// A string of exactly `N` bytes, whatever they are but escapes; consumed only if there is one.
+    #[inline]
+    pub fn exactly<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
+        self.next()?;
+        let [b'"', rest @ ..] = self.rest() else {
+            return None;
+        };
+        let (string, rest) = rest.split_first_chunk::<N>()?;
+        let closed = rest.first() == Some(&b'"');
+        closed.then(|| self.at += N + 2).map(|()| string)
+    }
+
+    /// A whole number of at most 18 digits, without minus zero. What follows is for the caller to judge.
     #[inline]
     pub fn integer(&mut self) -> Option<i64> {
         let negative = self.next()? == b'-';
         self.at += usize::from(negative);
-        let start = self.at;
-        let bytes = self.text.as_bytes();
-        let mut at = start;
-        let mut number = 0i64;
-        while at < bytes.len() && bytes[at].is_ascii_digit() {
-            number = number.wrapping_mul(10).wrapping_add(i64::from(bytes[at] - b'0'));
-            at += 1;
-        }
-        let len = at - start;
-        let leading_zero = len > 0 && bytes[start] == b'0' && (len > 1 || negative);
-        if len == 0 || len > 18 || leading_zero || matches!(bytes.get(at), Some(b'.' | b'e' | b'E')) {
+        let rest = self.rest();
+        let (number, len) = match rest.first_chunk::<8>().map(digits) {
+            Some(found) if found.1 < 8 => found,
+            _ => more_digits(rest)?,
+        };
+        let leading_zero = rest.first() == Some(&b'0') && (len > 1 || negative);
+        if len == 0 || leading_zero {
             return None;
         }
-        self.at = at;
+        self.at += len;
         Some(if negative { -number } else { number })
     }
 
@@ -203,7 +247,7 @@ impl<'a> Cursor<'a> {
     pub fn skip(&mut self) -> Option<()> {
         match self.next()? {
             b'"' => self.string().map(drop),
-            b'n' => self.literal("null"),
+            b'n' => self.null().map(drop),
             b't' | b'f' => self.bool().map(drop),
             b'-' | b'0'..=b'9' => self.integer().map(drop),
             _ => None,
@@ -231,4 +275,31 @@ impl<'a> Cursor<'a> {
             }
         }
     }
+}
+
+/// The number that the digits at the start of `bytes` make, and how many they are, all at once. Of 8 digits the number
+/// is not told.
+#[inline]
+fn digits(bytes: &[u8; 8]) -> (i64, usize) {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let values = u64::from_le_bytes(*bytes) ^ (EACH * 0x30);
+    // A byte above 9 carries into its own high bit; a carry out of it can only mark bytes behind it.
+    let others = (values.wrapping_add(EACH * (0x80 - 10)) | values) & (EACH * 0x80);
+    let len = others.trailing_zeros() / 8;
+    if len == 0 || len == 8 {
+        return (0, len as usize);
+    }
+    // As if zeros stood before them: then 8 digits, added up in pairs, fours, eights.
+    let ones = values << (64 - 8 * len);
+    let pairs = (ones.wrapping_mul(1 + (10 << 8)) >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(1 + (100 << 16)) >> 16) & 0x0000_ffff_0000_ffff;
+    let eight = fours.wrapping_mul(1 + (10_000 << 32)) >> 32;
+    (eight.cast_signed(), len as usize)
+}
+
+/// The same one by one, of up to 18 digits.
+fn more_digits(bytes: &[u8]) -> Option<(i64, usize)> {
+    let len = run(bytes, 0, |byte| byte.is_ascii_digit());
+    let value = |number, digit: &u8| number * 10 + i64::from(digit - b'0');
+    (len <= 18).then(|| (bytes[..len].iter().fold(0, value), len))
 }

@@ -1,0 +1,93 @@
+//! Whole numbers in as few bytes as they need: 7 bits a byte, low bits first, the high bit says that more follow.
+
+/// Appends `number`.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "what is left has 7 bits")]
+pub fn put(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// Appends `number`, which may be negative: small ones of either sign are short.
+#[inline]
+pub fn put_signed(out: &mut Vec<u8>, number: i64) {
+    put(out, ((number << 1) ^ (number >> 63)).cast_unsigned());
+}
+
+/// Appends the length of `bytes` and the bytes.
+#[inline]
+pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+/// Reads what was put, in the same order.
+#[derive(Clone, Debug)]
+pub struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    /// From the start of `bytes`.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Reader { rest: bytes }
+    }
+
+    /// What [`put`] appended.
+    ///
+    /// # Panics
+    /// If the bytes are not what was put.
+    #[inline]
+    pub fn get(&mut self) -> u64 {
+        let mut number = 0;
+        let mut shift = 0;
+        loop {
+            let byte = self.byte();
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return number;
+            }
+            shift += 7;
+        }
+    }
+
+    /// What [`put_signed`] appended.
+    #[inline]
+    pub fn get_signed(&mut self) -> i64 {
+        let number = self.get();
+        (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
+    }
+
+    /// What [`put_bytes`] appended.
+    #[inline]
+    pub fn get_bytes(&mut self) -> &'a [u8] {
+        let len = usize::try_from(self.get()).expect("a length fits");
+        self.take(len)
+    }
+
+    /// One byte.
+    #[inline]
+    pub fn byte(&mut self) -> u8 {
+        let (byte, rest) = self.rest.split_first().expect("what was put is there");
+        self.rest = rest;
+        *byte
+    }
+
+    /// The next `len` bytes.
+    #[inline]
+    pub fn take(&mut self, len: usize) -> &'a [u8] {
+        let (taken, rest) = self.rest.split_at(len);
+        self.rest = rest;
+        taken
+    }
+
+    /// What was not read yet.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+}

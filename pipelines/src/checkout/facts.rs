@@ -1,0 +1,332 @@
+//! What orders are decided on besides the ledger's levels: rules in force, products, campaigns, rights, wallets.
+
+use contract::discount::Discount;
+use contract::records::{CampaignCreated, ProductUpserted, RulesActivated};
+use contract::time::Time;
+use contract::values::{Amount, Currency};
+use hashbrown::HashMap;
+
+use operators::interner::Interner;
+use operators::ledger::{AccountNo, Ledger};
+
+use crate::hashing::FixedState;
+
+/// What an account stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// Stock of a product, by number.
+    Stock(u32),
+    /// Quota of a campaign, by number.
+    Quota(u32),
+    /// A customer's right to a campaign, by number of the grant.
+    Right(u32),
+    /// A wallet, by number.
+    Wallet(u32),
+}
+
+/// The rules that an order lives under (rules, section 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Their version.
+    pub version: i64,
+    /// How long an order waits to be paid, in seconds.
+    pub payment_window_s: i64,
+    /// Attempts to pay an order.
+    pub payment_attempts_max: u32,
+    /// How long after confirmation an order can be cancelled, in seconds.
+    pub cancel_window_s: i64,
+    /// How long the provider may take to answer, in seconds.
+    pub payment_answer_max_s: i64,
+    /// Stock at or below which a product is low, unless it says otherwise itself.
+    pub low_stock_default: i64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules {
+            version: 1,
+            payment_window_s: 900,
+            payment_attempts_max: 5,
+            cancel_window_s: 1_209_600,
+            payment_answer_max_s: 3600,
+            low_stock_default: 10,
+        }
+    }
+}
+
+impl From<&RulesActivated<'_>> for Rules {
+    fn from(r: &RulesActivated<'_>) -> Self {
+        Rules {
+            version: r.version.get(),
+            payment_window_s: r.payment_window_s.get(),
+            payment_attempts_max: u32::try_from(r.payment_attempts_max.get())
+                .expect("attempts are at most 1,000"),
+            cancel_window_s: r.cancel_window_s.get(),
+            payment_answer_max_s: r.payment_answer_max_s.get(),
+            low_stock_default: r.low_stock_default.get(),
+        }
+    }
+}
+
+/// What is for sale at this point of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Price of a unit.
+    pub price: i64,
+    /// Of the price.
+    pub currency: Currency,
+    /// Whether stock is held for it.
+    pub stocked: bool,
+    /// Whether it is withdrawn.
+    pub withdrawn: bool,
+    /// Its store, by number of its text.
+    pub store: Option<u32>,
+    /// Its category, by number of its text.
+    pub category: Option<u32>,
+}
+
+/// A product or a sku that has stock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Product {
+    /// What is for sale, if it was ever upserted.
+    pub offer: Option<Offer>,
+    /// Its stock, if it ever had a receipt or adjustment.
+    pub stock: Option<AccountNo>,
+}
+
+/// A campaign.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    /// Its name.
+    pub name: String,
+    /// How many it grants.
+    pub quota: i64,
+    /// Currency of its amounts.
+    pub currency: Currency,
+    /// What a coupon takes off.
+    pub discount: Discount,
+    /// Least total of an order.
+    pub min_order_amount: i64,
+    /// Its window.
+    pub window: (Option<Time>, Option<Time>),
+    /// Whether it grants no more.
+    pub closed: bool,
+    /// How many claims were refused.
+    pub refused: i64,
+    /// What is left of the quota.
+    pub account: AccountNo,
+}
+
+impl Campaign {
+    /// Whether `now` lies in its window: from its start, before its end.
+    #[must_use]
+    pub fn is_open_at(&self, now: Time) -> bool {
+        self.window.0.is_none_or(|start| start <= now) && self.window.1.is_none_or(|end| now < end)
+    }
+}
+
+/// A customer's right to a campaign.
+#[derive(Clone, Copy, Debug)]
+pub struct Grant {
+    /// The campaign, by number.
+    pub campaign: u32,
+    /// The customer, by number.
+    pub customer: u32,
+    /// The right itself: 1 unit.
+    pub account: AccountNo,
+    /// The order that holds or spent it.
+    pub holder: Option<u32>,
+    /// The holder that the view shows.
+    pub shown: Option<u32>,
+}
+
+/// A customer's wallet in one currency.
+#[derive(Clone, Copy, Debug)]
+pub struct Wallet {
+    /// The customer, by number.
+    pub customer: u32,
+    /// Of its amounts.
+    pub currency: Currency,
+    /// What is in it.
+    pub account: AccountNo,
+}
+
+/// All facts.
+#[derive(Debug)]
+pub struct Facts {
+    /// All rules ever in force; the last ones are in force now.
+    pub rules: Vec<Rules>,
+    /// Skus, numbered.
+    pub skus: Interner,
+    /// By number of the sku.
+    pub products: Vec<Product>,
+    /// Stores and categories, numbered.
+    pub texts: Interner,
+    /// Campaign ids, numbered.
+    pub campaign_ids: Interner,
+    /// By number of the campaign.
+    pub campaigns: Vec<Campaign>,
+    /// Customers who have a wallet or a right, numbered.
+    pub customers: Interner,
+    /// All rights.
+    pub grants: Vec<Grant>,
+    grant_numbers: HashMap<(u32, u32), u32, FixedState>,
+    /// All wallets.
+    pub wallets: Vec<Wallet>,
+    wallet_numbers: HashMap<(u32, u16), u32, FixedState>,
+    /// By number of the account.
+    pub owners: Vec<Owner>,
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Facts {
+            rules: vec![Rules::default()],
+            skus: Interner::new(),
+            products: Vec::new(),
+            texts: Interner::new(),
+            campaign_ids: Interner::new(),
+            campaigns: Vec::new(),
+            customers: Interner::new(),
+            grants: Vec::new(),
+            grant_numbers: HashMap::default(),
+            wallets: Vec::new(),
+            wallet_numbers: HashMap::default(),
+            owners: Vec::new(),
+        }
+    }
+}
+
+impl Facts {
+    /// The index of the rules in force.
+    #[must_use]
+    pub fn rules_now(&self) -> u32 {
+        u32::try_from(self.rules.len() - 1).expect("rules have fewer than 2^20 versions")
+    }
+
+    fn open(&mut self, ledger: &mut Ledger, owner: Owner) -> AccountNo {
+        let account = ledger.open();
+        assert_eq!(
+            account.0 as usize,
+            self.owners.len(),
+            "the ledger's accounts are ours"
+        );
+        self.owners.push(owner);
+        account
+    }
+
+    /// The number of a sku, which gets one if it has none.
+    pub fn product(&mut self, sku: &str) -> u32 {
+        let number = self.skus.intern(sku);
+        if number as usize == self.products.len() {
+            self.products.push(Product::default());
+        }
+        number
+    }
+
+    /// The stock account of a sku, opened if it has none. A new one is marked as touched: it has a row from now on.
+    pub fn stock(&mut self, ledger: &mut Ledger, sku: &str) -> (u32, AccountNo) {
+        let number = self.product(sku);
+        if let Some(account) = self.products[number as usize].stock {
+            return (number, account);
+        }
+        let account = self.open(ledger, Owner::Stock(number));
+        self.products[number as usize].stock = Some(account);
+        (number, account)
+    }
+
+    /// Puts a product up for sale as the record says.
+    pub fn upsert(&mut self, r: &ProductUpserted<'_>) {
+        let number = self.product(r.sku.get());
+        let store = r.store_id.map(|store| self.texts.intern(store.get()));
+        let category = r.category.map(|category| self.texts.intern(category.get()));
+        self.products[number as usize].offer = Some(Offer {
+            price: r.price.get(),
+            currency: r.currency,
+            stocked: r.stocked,
+            withdrawn: false,
+            store,
+            category,
+        });
+    }
+
+    /// The product that is known under a sku, if any: its number and what is for sale.
+    #[must_use]
+    pub fn offer(&self, sku: &str) -> Option<(u32, Offer)> {
+        let number = self.skus.find(sku)?;
+        self.products[number as usize].offer.map(|offer| (number, offer))
+    }
+
+    /// Opens a campaign as the record says.
+    pub fn create(&mut self, ledger: &mut Ledger, r: &CampaignCreated<'_>) {
+        let number = self.campaign_ids.intern(r.campaign_id.get());
+        assert_eq!(
+            number as usize,
+            self.campaigns.len(),
+            "a campaign is created once"
+        );
+        let account = self.open(ledger, Owner::Quota(number));
+        ledger
+            .deposit(account, r.quota.get())
+            .expect("a quota is far below the greatest level");
+        self.campaigns.push(Campaign {
+            name: r.name.get().to_owned(),
+            quota: r.quota.get(),
+            currency: r.currency,
+            discount: r.discount,
+            min_order_amount: r.min_order_amount.map_or(0, Amount::get),
+            window: (r.starts_at, r.ends_at),
+            closed: false,
+            refused: 0,
+            account,
+        });
+    }
+
+    /// The number of the right of a customer to a campaign.
+    #[must_use]
+    pub fn grant(&self, campaign: u32, customer: &str) -> Option<u32> {
+        let customer = self.customers.find(customer)?;
+        self.grant_numbers.get(&(campaign, customer)).copied()
+    }
+
+    /// Gives a customer a right to a campaign.
+    pub fn add_grant(&mut self, ledger: &mut Ledger, campaign: u32, customer: &str) -> u32 {
+        let customer = self.customers.intern(customer);
+        let number = u32::try_from(self.grants.len()).expect("fewer than 2^32 rights");
+        let account = self.open(ledger, Owner::Right(number));
+        ledger.deposit(account, 1).expect("1 is below the greatest level");
+        self.grants.push(Grant {
+            campaign,
+            customer,
+            account,
+            holder: None,
+            shown: None,
+        });
+        self.grant_numbers.insert((campaign, customer), number);
+        number
+    }
+
+    /// The number of a customer's wallet.
+    #[must_use]
+    pub fn wallet(&self, customer: &str, currency: Currency) -> Option<u32> {
+        let customer = self.customers.find(customer)?;
+        self.wallet_numbers.get(&(customer, currency.to_u16())).copied()
+    }
+
+    /// The number of a customer's wallet, opened if there is none.
+    pub fn open_wallet(&mut self, ledger: &mut Ledger, customer: &str, currency: Currency) -> u32 {
+        if let Some(number) = self.wallet(customer, currency) {
+            return number;
+        }
+        let customer = self.customers.intern(customer);
+        let number = u32::try_from(self.wallets.len()).expect("fewer than 2^32 wallets");
+        let account = self.open(ledger, Owner::Wallet(number));
+        self.wallets.push(Wallet {
+            customer,
+            currency,
+            account,
+        });
+        self.wallet_numbers.insert((customer, currency.to_u16()), number);
+        number
+    }
+}

@@ -1,0 +1,92 @@
+//! The `checkout` job: orders, payments, stock, coupons and wallets, decided one record after another in log order.
+//!
+//! It reads every stream (of carts and reviews it only says which records count) and yields the deltas of the views
+//! from `orders` to `audits` (contract, section 2). Rules are those of rules.md; each section has its file:
+//!
+//! - [`place`]: section 3, orders; the rest of section 3 is in [`mod@intake`].
+//! - [`saga`]: section 4, the table; [`refunds`]: 4.1; [`lines`]: 4.2.
+//! - [`attention`] and [`rows`]: section 5.
+//! - [`book`], [`order`], [`pack`]: what is remembered of orders, and how compactly.
+//! - [`facts`]: products, campaigns, rights, wallets, rules in force. [`audit`]: the books checked by another path.
+//!
+//! Invariant: the deltas are a function of the records and clocks alone; there is no clock, no randomness and no map whose
+//! order shows. It does not fail: a record that can't be used becomes a row of `quarantine`, and an accounting
+//! assertion that trips is a bug of ours.
+
+mod attention;
+mod audit;
+mod book;
+mod desk;
+mod facts;
+mod intake;
+mod json;
+mod lines;
+mod order;
+mod pack;
+mod place;
+mod refunds;
+mod rows;
+mod saga;
+mod settle;
+
+use bumpalo::Bump;
+use contract::decode::decode;
+use contract::delta::Delta;
+use contract::log::{Epoch, RawRecord};
+use contract::time::Time;
+
+pub use book::Book;
+pub use desk::Fate;
+
+use desk::Desk;
+use intake::Intake;
+use order::Order;
+use rows::Rows;
+
+/// The job and all its state.
+#[derive(Debug, Default)]
+pub struct Checkout {
+    desk: Desk,
+    book: Book,
+    intake: Intake,
+    rows: Rows,
+    /// State of an order at the epoch's start: a buffer.
+    before: Order,
+}
+
+impl Checkout {
+    /// Nothing decided yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Decides one whole epoch: its records in log order, then what falls due. Decodes by itself.
+    pub fn epoch<'r>(
+        &mut self,
+        epoch: Epoch,
+        clock: Time,
+        records: impl IntoIterator<Item = RawRecord<'r>>,
+        arena: &mut Bump,
+    ) -> Vec<Delta> {
+        self.begin(epoch, clock);
+        for record in records {
+            let decoded = decode(record.at.topic, record.key, record.value, arena);
+            self.record(record.at, decoded.as_ref());
+            if arena.allocated_bytes() > ARENA_BYTES_MAX {
+                arena.reset();
+            }
+        }
+        arena.reset();
+        self.end()
+    }
+
+    /// The orders.
+    #[must_use]
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+}
+
+/// Beyond this the arena that records are decoded into is emptied between two records.
+const ARENA_BYTES_MAX: usize = 1 << 20;

@@ -1,0 +1,422 @@
+//! Orders as bytes: as few as the rules allow, since most of memory is orders.
+//!
+//! An order that can still move keeps everything but texts that its next record will bring along. A closed record (a
+//! final status, or confirmed and past its cancel window) keeps what a late record may ask: the content's digest,
+//! status, counters, and its payments, as hashes and amounts. The order's own id is kept only while a deadline may have
+//! to name it.
+//!
+//! First byte: status, closed, whether a refund command is open. That is all a deadline looks at first ([`glance`]).
+
+use contract::values::Currency;
+use contract::words::{RefundReason, Status};
+use operators::ledger::{AccountNo, Hold, HoldState, Leg};
+use operators::varint::{Reader, put, put_bytes, put_signed};
+
+use super::order::{Confirm, ForeignRefund, Line, Order, Payment, Refund, RefundState};
+
+const CLOSED: u8 = 0x40;
+const OPEN_REFUNDS: u8 = 0x80;
+
+/// What a packed order's first byte tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Glance {
+    /// Where it stands.
+    pub status: Status,
+    /// Whether it has a refund command that is not answered.
+    pub open_refunds: bool,
+}
+
+/// Looks at a packed order without unpacking it.
+#[must_use]
+pub fn glance(bytes: &[u8]) -> Glance {
+    let head = bytes[0];
+    Glance {
+        status: Status::ALL[usize::from(head & 0x3f)],
+        open_refunds: head & OPEN_REFUNDS != 0,
+    }
+}
+
+/// Reads the digest of the content of a packed order.
+#[must_use]
+pub fn content(bytes: &[u8]) -> u64 {
+    u64::from_le_bytes(bytes[1..9].try_into().expect("8 bytes are 8 bytes"))
+}
+
+/// Whether a deadline may have to name the order.
+fn needs_id(order: &Order) -> bool {
+    matches!(order.status, Status::AwaitingPayment | Status::Paying) || order.has_open_refunds()
+}
+
+/// Whether a payment's key may be needed without a record that names it.
+fn needs_key(order: &Order, index: usize) -> bool {
+    let unsettled =
+        |r: &Refund| r.payment == index && matches!(r.state, RefundState::Open | RefundState::Failed);
+    (order.main == Some(index) && !order.is_closed()) || order.refunds.iter().any(unsettled)
+}
+
+fn count(n: usize) -> u64 {
+    n as u64
+}
+
+fn amount(out: &mut Vec<u8>, amount: i64) {
+    put(
+        out,
+        u64::try_from(amount).expect("an amount of an order is not negative"),
+    );
+}
+
+/// Packs an order with id `id`.
+pub fn pack(order: &Order, id: &str, out: &mut Vec<u8>) {
+    let closed = order.is_closed();
+    let head = order.status as u8
+        | if order.closed { CLOSED } else { 0 }
+        | if order.has_open_refunds() { OPEN_REFUNDS } else { 0 };
+    out.push(head);
+    out.extend_from_slice(&order.content.to_le_bytes());
+    put(out, u64::from(order.seq));
+    put(out, u64::from(order.rules));
+    put_bytes(out, if needs_id(order) { id.as_bytes() } else { b"" });
+    pack_payments(order, closed, out);
+    if !closed {
+        pack_open(order, out);
+    }
+}
+
+fn pack_payments(order: &Order, closed: bool, out: &mut Vec<u8>) {
+    // One byte says the usual: at most one payment, no refunds.
+    let plain = order.payments.len() < 2 && order.refunds.is_empty() && order.foreign.is_empty();
+    put(
+        out,
+        count(order.payments.len()) << 2 | u64::from(order.main.is_some()) << 1 | u64::from(!plain),
+    );
+    for (index, payment) in order.payments.iter().enumerate() {
+        let key = payment.key.as_deref().filter(|_| needs_key(order, index));
+        out.extend_from_slice(&payment.print.to_le_bytes());
+        let flags = u8::from(payment.declined)
+            | u8::from(key.is_some()) << 1
+            | u8::from(payment.refunded > 0) << 2
+            | u8::from(payment.code != 0) << 3;
+        out.push(flags);
+        put(out, u64::from(payment.currency));
+        amount(out, payment.captured);
+        if let Some(key) = key {
+            put_bytes(out, key.as_bytes());
+        }
+        if payment.refunded > 0 {
+            amount(out, payment.refunded);
+        }
+        if payment.code != 0 {
+            out.extend_from_slice(&payment.code.to_le_bytes());
+        }
+        if !closed {
+            put(out, u64::from(payment.attempt));
+            amount(out, payment.submitted);
+        }
+    }
+    if !plain {
+        put(out, count(order.main.unwrap_or(0)));
+        pack_refunds(order, out);
+    }
+}
+
+fn pack_refunds(order: &Order, out: &mut Vec<u8>) {
+    put(out, count(order.refunds.len()));
+    for refund in &order.refunds {
+        out.push(refund.state as u8 | (refund.reason as u8) << 2 | u8::from(refund.overdue) << 7);
+        put(out, count(refund.payment));
+        amount(out, refund.asked);
+        amount(out, refund.given);
+        put(out, u64::from(refund.issued));
+        put_signed(out, refund.issued_at);
+    }
+    put(out, count(order.foreign.len()));
+    for foreign in &order.foreign {
+        put(out, count(foreign.payment));
+        out.extend_from_slice(&foreign.print.to_le_bytes());
+        amount(out, foreign.amount);
+    }
+}
+
+fn pack_open(order: &Order, out: &mut Vec<u8>) {
+    put(out, u64::from(order.currency.to_u16()));
+    for value in [
+        order.discount,
+        order.wallet_amount,
+        order.payable,
+        order.returned,
+        order.wallet_returned,
+    ] {
+        amount(out, value);
+    }
+    put_signed(out, order.deadline);
+    put_signed(out, order.window_end);
+    put(out, u64::from(order.attempts));
+    match &order.cancel {
+        None => put(out, 0),
+        Some(text) => {
+            put(out, count(text.len()) + 1);
+            out.extend_from_slice(text.as_bytes());
+        }
+    }
+    put(out, order.right.map_or(0, |right| u64::from(right) + 1));
+    put(out, order.wallet.map_or(0, |wallet| u64::from(wallet) + 1));
+    put(out, count(order.lines.len()));
+    for line in &order.lines {
+        put(out, u64::from(line.product));
+        put(
+            out,
+            u64::try_from(line.quantity).expect("a quantity is positive") << 1
+                | u64::from(line.cancelled > 0),
+        );
+        if line.cancelled > 0 {
+            amount(out, line.cancelled);
+        }
+        amount(out, line.unit_price);
+    }
+    out.push(order.hold.state() as u8);
+    put(out, count(order.hold.legs().len()));
+    for leg in order.hold.legs() {
+        put(out, u64::from(leg.account.0));
+        amount(out, leg.amount);
+    }
+    let waiting = order.confirms.last().filter(|_| order.status == Status::Paying);
+    if let Some(confirm) = waiting {
+        put(out, count(confirm.payment));
+        put(out, u64::from(confirm.issued) << 1 | u64::from(confirm.overdue));
+        put_signed(out, confirm.issued_at);
+    }
+}
+
+/// Reads what [`pack`] wrote.
+struct Unpacker<'a>(Reader<'a>);
+
+impl<'a> Unpacker<'a> {
+    fn number(&mut self) -> u32 {
+        u32::try_from(self.0.get()).expect("we packed a u32")
+    }
+
+    fn index(&mut self) -> usize {
+        usize::try_from(self.0.get()).expect("we packed a usize")
+    }
+
+    fn amount(&mut self) -> i64 {
+        i64::try_from(self.0.get()).expect("we packed an i64")
+    }
+
+    fn print(&mut self) -> u64 {
+        u64::from_le_bytes(self.0.take(8).try_into().expect("we took 8 bytes"))
+    }
+
+    fn text(&mut self) -> &'a str {
+        std::str::from_utf8(self.0.get_bytes()).expect("we packed a str")
+    }
+
+    fn optional(&mut self) -> Option<u32> {
+        self.0
+            .get()
+            .checked_sub(1)
+            .map(|n| u32::try_from(n).expect("we packed a u32"))
+    }
+}
+
+/// Unpacks an order, and its id if that was kept.
+pub fn unpack<'a>(bytes: &'a [u8], order: &mut Order) -> &'a str {
+    order.reset();
+    let mut from = Unpacker(Reader::new(bytes));
+    let head = from.0.byte();
+    order.status = Status::ALL[usize::from(head & 0x3f)];
+    order.closed = head & CLOSED != 0;
+    order.content = from.print();
+    order.seq = from.number();
+    order.rules = from.number();
+    let id = from.text();
+    let closed = order.is_closed();
+    unpack_payments(&mut from, order, closed);
+    if !closed {
+        unpack_open(&mut from, order);
+    }
+    id
+}
+
+fn unpack_payments(from: &mut Unpacker<'_>, order: &mut Order, closed: bool) {
+    let head = from.0.get();
+    for _ in 0..head >> 2 {
+        let mut payment = Payment {
+            print: from.print(),
+            ..Payment::default()
+        };
+        let flags = from.0.byte();
+        payment.declined = flags & 1 != 0;
+        payment.currency = u16::try_from(from.0.get()).expect("we packed a u16");
+        payment.captured = from.amount();
+        if flags & 2 != 0 {
+            payment.key = Some(from.text().to_owned());
+        }
+        if flags & 4 != 0 {
+            payment.refunded = from.amount();
+        }
+        if flags & 8 != 0 {
+            payment.code = from.print();
+        }
+        if !closed {
+            payment.attempt = from.number();
+            payment.submitted = from.amount();
+        }
+        order.payments.push(payment);
+    }
+    let has_main = head & 2 != 0;
+    let mut main = 0;
+    if head & 1 != 0 {
+        main = from.index();
+        unpack_refunds(from, order);
+    }
+    order.main = has_main.then_some(main);
+}
+
+const REFUND_STATES: [RefundState; 4] = [
+    RefundState::Open,
+    RefundState::Done,
+    RefundState::Failed,
+    RefundState::Superseded,
+];
+
+fn unpack_refunds(from: &mut Unpacker<'_>, order: &mut Order) {
+    for _ in 0..from.index() {
+        let flags = from.0.byte();
+        order.refunds.push(Refund {
+            payment: from.index(),
+            asked: from.amount(),
+            given: from.amount(),
+            state: REFUND_STATES[usize::from(flags & 3)],
+            reason: RefundReason::ALL[usize::from(flags >> 2 & 0x1f)],
+            issued: from.number(),
+            issued_at: from.0.get_signed(),
+            overdue: flags & 0x80 != 0,
+        });
+    }
+    for _ in 0..from.index() {
+        let payment = from.index();
+        order.foreign.push(ForeignRefund {
+            payment,
+            print: from.print(),
+            amount: from.amount(),
+        });
+    }
+}
+
+const HOLD_STATES: [HoldState; 4] = [
+    HoldState::Open,
+    HoldState::Frozen,
+    HoldState::Posted,
+    HoldState::Released,
+];
+
+fn unpack_open(from: &mut Unpacker<'_>, order: &mut Order) {
+    order.currency = Currency::from_u16(u16::try_from(from.0.get()).expect("we packed a u16"));
+    order.discount = from.amount();
+    order.wallet_amount = from.amount();
+    order.payable = from.amount();
+    order.returned = from.amount();
+    order.wallet_returned = from.amount();
+    order.deadline = from.0.get_signed();
+    order.window_end = from.0.get_signed();
+    order.attempts = from.number();
+    if let Some(len) = from.optional() {
+        let text = from.0.take(len as usize);
+        order.cancel = Some(std::str::from_utf8(text).expect("we packed a str").to_owned());
+    }
+    order.right = from.optional();
+    order.wallet = from.optional();
+    for _ in 0..from.index() {
+        let product = from.number();
+        let quantity = from.0.get();
+        let cancelled = if quantity & 1 != 0 { from.amount() } else { 0 };
+        let quantity = i64::try_from(quantity >> 1).expect("we packed an i64");
+        order.lines.push(Line {
+            product,
+            quantity,
+            cancelled,
+            unit_price: from.amount(),
+        });
+    }
+    let state = HOLD_STATES[usize::from(from.0.byte())];
+    let legs = (0..from.index()).map(|_| {
+        let account = AccountNo(from.number());
+        Leg {
+            account,
+            amount: from.amount(),
+        }
+    });
+    order.hold = Hold::restore(state, legs.collect());
+    if order.status == Status::Paying {
+        let payment = from.index();
+        let issued = from.number();
+        order.confirms.push(Confirm {
+            attempt: order.attempts,
+            payment,
+            issued: issued >> 1,
+            issued_at: from.0.get_signed(),
+            overdue: issued & 1 != 0,
+            answered: false,
+        });
+    }
+}
+
+impl Default for Order {
+    fn default() -> Self {
+        Order {
+            content: 0,
+            status: Status::Rejected,
+            closed: false,
+            seq: 0,
+            rules: 0,
+            currency: Currency::from_u16(0),
+            discount: 0,
+            wallet_amount: 0,
+            payable: 0,
+            returned: 0,
+            wallet_returned: 0,
+            deadline: 0,
+            window_end: 0,
+            attempts: 0,
+            cancel: None,
+            lines: Vec::new(),
+            hold: Hold::default(),
+            right: None,
+            wallet: None,
+            payments: Vec::new(),
+            main: None,
+            confirms: Vec::new(),
+            refunds: Vec::new(),
+            foreign: Vec::new(),
+        }
+    }
+}
+
+impl Order {
+    /// Makes it as new, keeping its buffers.
+    pub fn reset(&mut self) {
+        let kept = std::mem::take(self);
+        let Order {
+            mut lines,
+            mut payments,
+            mut confirms,
+            mut refunds,
+            mut foreign,
+            ..
+        } = kept;
+        lines.clear();
+        payments.clear();
+        confirms.clear();
+        refunds.clear();
+        foreign.clear();
+        *self = Order {
+            lines,
+            payments,
+            confirms,
+            refunds,
+            foreign,
+            ..Order::default()
+        };
+    }
+}
