@@ -10,6 +10,7 @@ use crate::json::cursor::Cursor;
 use crate::json::tree::{Malformed, Node, parse};
 use crate::log::Topic;
 use crate::records::{Record, found, twice_of};
+use crate::values::Prose;
 
 /// The greatest size of a value, in bytes.
 pub const VALUE_BYTES_MAX: usize = 1_048_576;
@@ -193,7 +194,8 @@ fn fields_of<'a>(
     }
     let named = found(fields, "type");
     let text = if let Some(Node::String(text)) = named {
-        Some(*text)
+        // What has no other range in the contract is a text.
+        Prose::new(text).map(Prose::get)
     } else {
         None
     };

@@ -374,6 +374,7 @@ macro_rules! records {
                 if !cursor.takes(b'{', b"\"type\":") {
                     return None;
                 }
+                cursor.ahead()?;
                 match topic { $( Topic::$topic => {
                     $( if cursor.literal(concat!("\"", $kind, "\"").as_bytes()) {
                         return Some($name::quick_fields(cursor, arena, true).map(Record::$name));

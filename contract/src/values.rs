@@ -496,9 +496,12 @@ string_field!(
 
 impl<'a> Field<'a> for Time {
     fn quick(cursor: &mut Cursor<'a>, _: &'a Bump) -> Option<Self> {
-        let text = cursor.string()?;
-        let usual = text.as_bytes().try_into().ok().and_then(Time::parse_usual);
-        usual.or_else(|| Time::parse(text))
+        let mut usual = cursor.clone();
+        if let Some(time) = usual.exactly().and_then(Time::parse_usual) {
+            *cursor = usual;
+            return Some(time);
+        }
+        Time::parse(cursor.string()?)
     }
 
     fn careful(node: &Node<'a>, at: &Path<'_>, _: &'a Bump) -> Result<Self, Fault> {
@@ -551,7 +554,7 @@ impl<'a, T, const MIN: usize, const MAX: usize> List<'a, T, MIN, MAX> {
 impl<'a, T: Field<'a> + 'a, const MIN: usize, const MAX: usize> Field<'a> for List<'a, T, MIN, MAX> {
     fn quick(cursor: &mut Cursor<'a>, arena: &'a Bump) -> Option<Self> {
         cursor.expect(b'[')?;
-        let mut values = BumpVec::new_in(arena);
+        let mut values = BumpVec::with_capacity_in(4, arena);
         if !cursor.closes(b']')? {
             loop {
                 values.push(T::quick(cursor, arena)?);

@@ -48,14 +48,12 @@ pub fn is_id(text: &str, max: usize) -> bool {
 #[inline]
 fn run(bytes: &[u8], mut at: usize, good: impl Fn(u8) -> bool) -> usize {
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {
-        // This loop has no exit, so that it becomes a few vector instructions.
-        let mut marks = [0u8; 16];
-        for (mark, byte) in marks.iter_mut().zip(chunk) {
-            *mark = if good(*byte) { 0 } else { 0xff };
+        let mut marks = 0u16;
+        for (i, byte) in chunk.iter().enumerate() {
+            marks |= u16::from(!good(*byte)) << i;
         }
-        let marks = u128::from_le_bytes(marks);
         if marks != 0 {
-            return at + marks.trailing_zeros() as usize / 8;
+            return at + marks.trailing_zeros() as usize;
         }
         at += 16;
     }
@@ -82,9 +80,9 @@ impl<'a> Cursor<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// The next byte after white space, not consumed.
+    /// The next byte after white space, which is consumed, but not the byte.
     #[inline]
-    fn next(&mut self) -> Option<u8> {
+    pub fn ahead(&mut self) -> Option<u8> {
         let byte = self.peek()?;
         if byte > b' ' {
             Some(byte)
@@ -104,13 +102,13 @@ impl<'a> Cursor<'a> {
     /// Consumes `byte`, which may have white space before it.
     #[inline]
     pub fn expect(&mut self, byte: u8) -> Option<()> {
-        (self.next()? == byte).then(|| self.at += 1)
+        (self.ahead()? == byte).then(|| self.at += 1)
     }
 
     /// Consumes the rest, which is only white space.
     #[inline]
     pub fn end(&mut self) -> Option<()> {
-        (self.at == self.text.len() || self.next().is_none()).then_some(())
+        (self.at == self.text.len() || self.ahead().is_none()).then_some(())
     }
 
     /// Consumes `opening` (an object's brace or a field's comma), at most one space, and `name` with its quotes and
@@ -120,13 +118,18 @@ impl<'a> Cursor<'a> {
         let [first, rest @ ..] = self.rest() else {
             return false;
         };
-        let spaced = rest.first() == Some(&b' ');
-        let rest = if spaced { &rest[1..] } else { rest };
-        let takes = *first == opening && rest.starts_with(name);
-        if takes {
-            self.at += 1 + usize::from(spaced) + name.len();
+        if *first != opening {
+            return false;
         }
-        takes
+        // Two comparisons instead of one behind a space or none: which one it is can be foretold, so that what
+        // follows need not wait for it.
+        if rest.starts_with(name) {
+            self.at += 1 + name.len();
+            return true;
+        }
+        let spaced = rest.strip_prefix(b" ").is_some_and(|rest| rest.starts_with(name));
+        self.at += if spaced { 2 + name.len() } else { 0 };
+        spaced
     }
 
     /// A field's name and the colon after it.
@@ -140,7 +143,7 @@ impl<'a> Cursor<'a> {
     /// After a field or an element: `true` at a comma, `false` at `close`.
     #[inline]
     pub fn more(&mut self, close: u8) -> Option<bool> {
-        let byte = self.next()?;
+        let byte = self.ahead()?;
         self.at += 1;
         if byte == b',' {
             Some(true)
@@ -152,31 +155,33 @@ impl<'a> Cursor<'a> {
     /// Whether `close` comes next (an empty list); consumes it then.
     #[inline]
     pub fn closes(&mut self, close: u8) -> Option<bool> {
-        let closes = self.next()? == close;
-        self.at += usize::from(closes);
-        Some(closes)
+        if self.ahead()? != close {
+            return Some(false);
+        }
+        self.at += 1;
+        Some(true)
     }
 
     /// Consumes `null` if it comes next.
     #[inline]
     pub fn null(&mut self) -> Option<bool> {
-        if self.next()? != b'n' {
+        if self.ahead()? != b'n' {
             return Some(false);
         }
         self.literal(b"null").then_some(true)
     }
 
-    /// Consumes `literal`, which may have white space before it, if it comes next.
+    /// Consumes `literal` if it comes next.
     #[inline]
     pub fn literal(&mut self, literal: &[u8]) -> bool {
-        let found = self.next().is_some() && self.rest().starts_with(literal);
+        let found = self.rest().starts_with(literal);
         self.at += if found { literal.len() } else { 0 };
         found
     }
 
     /// `true` or `false`.
     pub fn bool(&mut self) -> Option<bool> {
-        let value = self.next()? == b't';
+        let value = self.ahead()? == b't';
         self.literal(if value { b"true" } else { b"false" })
             .then_some(value)
     }
@@ -213,10 +218,10 @@ impl<'a> Cursor<'a> {
         self.quoted(|byte| within(byte, b'!', b'~') & is_plain(byte))
     }
 
-    /// A string of exactly `N` bytes, whatever they are but escapes; consumed only if there is one.
+    /// What stands between quotes that are `N` bytes apart, if there are such; nothing is consumed otherwise.
     #[inline]
     pub fn exactly<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
-        self.next()?;
+        self.ahead()?;
         let [b'"', rest @ ..] = self.rest() else {
             return None;
         };
@@ -228,8 +233,10 @@ impl<'a> Cursor<'a> {
     /// A whole number of at most 18 digits, without minus zero. What follows is for the caller to judge.
     #[inline]
     pub fn integer(&mut self) -> Option<i64> {
-        let negative = self.next()? == b'-';
-        self.at += usize::from(negative);
+        let negative = self.ahead()? == b'-';
+        if negative {
+            self.at += 1;
+        }
         let rest = self.rest();
         let (number, len) = match rest.first_chunk::<8>().map(digits) {
             Some(found) if found.1 < 8 => found,
@@ -245,7 +252,7 @@ impl<'a> Cursor<'a> {
 
     /// Passes over the value of a field that is not ours, if it is a plain scalar.
     pub fn skip(&mut self) -> Option<()> {
-        match self.next()? {
+        match self.ahead()? {
             b'"' => self.string().map(drop),
             b'n' => self.null().map(drop),
             b't' | b'f' => self.bool().map(drop),
@@ -258,7 +265,7 @@ impl<'a> Cursor<'a> {
     pub fn pass(&mut self) -> Option<()> {
         let mut depth = 0u32;
         loop {
-            match self.next()? {
+            match self.ahead()? {
                 b'"' => self.string().map(drop)?,
                 b'{' | b'[' => {
                     depth += 1;
@@ -270,7 +277,7 @@ impl<'a> Cursor<'a> {
                 }
                 _ => self.at += 1,
             }
-            if depth == 0 && matches!(self.next()?, b',' | b'}') {
+            if depth == 0 && matches!(self.ahead()?, b',' | b'}') {
                 return Some(());
             }
         }
@@ -298,6 +305,7 @@ fn digits(bytes: &[u8; 8]) -> (i64, usize) {
 }
 
 /// The same one by one, of up to 18 digits.
+#[cold]
 fn more_digits(bytes: &[u8]) -> Option<(i64, usize)> {
     let len = run(bytes, 0, |byte| byte.is_ascii_digit());
     let value = |number, digit: &u8| number * 10 + i64::from(digit - b'0');

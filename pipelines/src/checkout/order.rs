@@ -251,8 +251,9 @@ impl Order {
     /// Of each failed refund command of a payment what it still owes, in order of n: (index, amount above 0).
     pub fn owing(&self, payment: usize) -> impl Iterator<Item = (usize, i64)> {
         let mut left = self.payments[payment].captured - self.payments[payment].refunded - self.open(payment);
-        let failed =
-            move |(_, refund): &(usize, &Refund)| refund.payment == payment && refund.state == RefundState::Failed;
+        let failed = move |(_, refund): &(usize, &Refund)| {
+            refund.payment == payment && refund.state == RefundState::Failed
+        };
         self.refunds
             .iter()
             .enumerate()

@@ -10,6 +10,11 @@ use super::book::Touched;
 use super::desk::{Desk, Fate};
 use super::order::{ForeignRefund, Refund, RefundState};
 
+/// The id of the refund command at an index.
+pub(super) fn refund_id(order_id: &str, index: usize) -> String {
+    format!("{order_id}:r{}", index + 1)
+}
+
 /// The number n of our refund command that a refund_id names, if it is one of ours for that payment: `{order_id}:r{n}`.
 fn ours(t: &Touched, payment: usize, refund_id: &str) -> Option<usize> {
     let digits = refund_id.strip_prefix(t.id.as_str())?.strip_prefix(":r")?;
@@ -21,7 +26,8 @@ fn ours(t: &Touched, payment: usize, refund_id: &str) -> Option<usize> {
 }
 
 impl Desk {
-    /// Issues a refund command.
+    /// Issues a refund command. If its id was used before it was ours, that refund was another's: it answers nothing
+    /// and takes nothing off what is owed, or the money would be neither kept nor refunded.
     pub(super) fn refund(&mut self, t: &mut Touched, payment: usize, asked: i64, reason: RefundReason) {
         t.order.refunds.push(Refund {
             payment,
@@ -110,9 +116,10 @@ impl Desk {
             .foreign
             .iter()
             .find(|f| f.payment == payment && f.print == print);
-        let given = ours.map_or(foreign.map_or(0, |f| f.amount), |index| {
-            t.order.refunds[index].given
-        });
+        let given = ours
+            .map(|index| t.order.refunds[index].given)
+            .filter(|given| *given > 0);
+        let given = given.or(foreign.map(|f| f.amount)).unwrap_or(0);
         if given > 0 && given == amount && same_currency {
             self.note(t, Note::Duplicate);
             return Fate::Applied;

@@ -14,6 +14,7 @@ use contract::words::{AttentionKind, Status};
 use super::book::Touched;
 use super::facts::Facts;
 use super::order::{Order, Payment, Refund};
+use super::refunds::refund_id;
 
 /// The deltas of one epoch, while they are made: one builder a view of the job.
 #[derive(Debug)]
@@ -410,10 +411,6 @@ impl Rows {
             _ => {}
         }
     }
-}
-
-fn refund_id(order_id: &str, index: usize) -> String {
-    format!("{order_id}:r{}", index + 1)
 }
 
 /// The key of a payment that this epoch changed: whatever changes a payment names it, or finds it kept.
