@@ -1,1 +1,161 @@
-//! Placeholder.
+//! `millrace bench NAME`: how fast and how big, measured on the machine at hand.
+//!
+//! A bench yields [`Figure`]s. Machines are noisy, so what is compared is measured in turns within one run, and ratios are
+//! what counts. Aims are stated beside what was measured; nothing here fails for being slow.
+
+mod decide;
+mod ledger;
+mod memory;
+mod mix;
+
+use std::fmt;
+
+/// One measured figure.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// The bench.
+    pub bench: &'static str,
+    /// What was measured.
+    pub metric: String,
+    /// The value.
+    pub value: f64,
+    /// Its unit.
+    pub unit: &'static str,
+    /// What it should be at least (or at most).
+    pub aim: Option<Aim>,
+}
+
+/// What a figure should be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Aim {
+    /// At least so much.
+    AtLeast(f64),
+    /// At most so much.
+    AtMost(f64),
+}
+
+impl Figure {
+    fn new(bench: &'static str, metric: impl Into<String>, value: f64, unit: &'static str) -> Self {
+        Figure {
+            bench,
+            metric: metric.into(),
+            value,
+            unit,
+            aim: None,
+        }
+    }
+
+    fn at_least(mut self, aim: f64) -> Self {
+        self.aim = Some(Aim::AtLeast(aim));
+        self
+    }
+
+    fn at_most(mut self, aim: f64) -> Self {
+        self.aim = Some(Aim::AtMost(aim));
+        self
+    }
+
+    /// Whether the aim holds; none without an aim.
+    #[must_use]
+    pub fn holds(&self) -> Option<bool> {
+        self.aim.map(|aim| match aim {
+            Aim::AtLeast(aim) => self.value >= aim,
+            Aim::AtMost(aim) => self.value <= aim,
+        })
+    }
+
+    /// The figure as one line of JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let aim = match self.aim {
+            Some(Aim::AtLeast(aim) | Aim::AtMost(aim)) => aim.to_string(),
+            None => "null".to_owned(),
+        };
+        let holds = self.holds().map_or("null".to_owned(), |holds| holds.to_string());
+        format!(
+            "{{\"bench\":\"{}\",\"metric\":\"{}\",\"value\":{},\"unit\":\"{}\",\"aim\":{aim},\"holds\":{holds}}}",
+            self.bench, self.metric, self.value, self.unit
+        )
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:<52} {:>16} {:<12}",
+            self.metric,
+            grouped(self.value),
+            self.unit
+        )?;
+        let Some(aim) = self.aim else { return Ok(()) };
+        let (word, aim) = match aim {
+            Aim::AtLeast(aim) => ("at least", aim),
+            Aim::AtMost(aim) => ("at most", aim),
+        };
+        let verdict = if self.holds() == Some(true) {
+            "holds"
+        } else {
+            "MISSED"
+        };
+        write!(f, " aim: {word} {} - {verdict}", grouped(aim))
+    }
+}
+
+/// A number as people read it: thousands apart, small ones with two decimals.
+fn grouped(value: f64) -> String {
+    if value.abs() < 100.0 {
+        return format!("{value:.2}");
+    }
+    let digits = format!("{value:.0}");
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A bench by name.
+#[derive(Clone, Copy, Debug)]
+pub struct Bench {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it measures.
+    pub about: &'static str,
+    run: fn(&mut dyn FnMut(&str)) -> Vec<Figure>,
+}
+
+/// All benches.
+pub const BENCHES: &[Bench] = &[
+    Bench {
+        name: "decide",
+        about: "records a second: decoding alone, and decoded and decided",
+        run: decide::run,
+    },
+    Bench {
+        name: "ledger",
+        about: "legs held and posted a second",
+        run: ledger::run,
+    },
+    Bench {
+        name: "memory",
+        about: "bytes an open, cancellable and closed order takes",
+        run: memory::run,
+    },
+];
+
+impl Bench {
+    /// Runs it; `progress` hears what it is about to do.
+    pub fn run(&self, progress: &mut dyn FnMut(&str)) -> Vec<Figure> {
+        (self.run)(progress)
+    }
+}
+
+/// The median of some measurements.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}

@@ -1,1 +1,31 @@
-//! Placeholder.
+//! Random logs that steer towards rare states, and an account of what they reached.
+//!
+//! A [`Generator`] makes a log epoch by epoch: it reads the tables as of the epoch before, so that it can aim: at an
+//! order whose deadline is due this very millisecond, a refund that failed, a campaign with one right left. Everything
+//! follows from the seed, the [`Profile`] and the tables. A [`Coverage`] tells from the tables which cells of the rules
+//! were reached, and which are still missing. [`describe`] prints a log for people.
+//!
+//! No I/O, no clock but the log's.
+
+mod actions;
+mod cells;
+mod clock;
+mod coverage;
+mod describe;
+mod doc;
+mod generator;
+mod plan;
+mod profile;
+mod rng;
+mod rules;
+mod schema;
+mod shape;
+mod snapshot;
+
+pub use coverage::Coverage;
+pub use describe::describe;
+pub use generator::Generator;
+pub use plan::{EpochPlan, PlannedRecord, append};
+pub use profile::Profile;
+pub use rng::Rng;
+pub use rules::{Rules, of_version as rules_of_version};

@@ -93,7 +93,7 @@ pub fn judge(topic: Topic, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<S
     }
     let kind = match get(&fields, "type") {
         None => return Err("missing_field"),
-        Some(Tree::String(kind)) => kind,
+        Some(Tree::String(kind)) if fits(&Kind::Text(0, 4000), kind) => kind,
         Some(_) => return Err("bad_field"),
     };
     let known = TYPES.iter().find(|t| t.topic == topic && t.name == kind);
@@ -268,7 +268,7 @@ pub fn time(text: &str) -> Option<String> {
     let days: i64 = (1970..year).map(year_days).sum::<i64>() - (year..1970).map(year_days).sum::<i64>();
     let days = days + (1..month).map(|m| month_days(year, m)).sum::<i64>() + day - 1;
     let seconds = ((days * 24 + hour) * 60 + minute - offset) * 60 + second;
-    let millis = format!("{:0<3}", millis)[..3].to_owned();
+    let millis = format!("{millis:0<3}")[..3].to_owned();
     render(seconds, &millis)
 }
 

@@ -80,7 +80,8 @@ fn each_reason_hides_the_later_ones() {
         ("bad_field", r#"{"type":["order_cancel_requested"]}"#),
         ("unknown_type", r#"{"type":"order_cancel","reason":1,"reason":1}"#),
         ("unknown_type", r#"{"type":""}"#),
-        ("unknown_type", r#"{"type":"\u0000"}"#),
+        // What has no range of its own is a text, `type` too.
+        ("bad_field", r#"{"type":"\u0000"}"#),
         ("unknown_type", r#"{"type":"payment_submitted"}"#),
         // Field by field, in the contract's order and not in the record's.
         ("missing_field", r#"{"type":"order_cancel_requested","reason":1}"#),
@@ -104,6 +105,10 @@ fn each_reason_hides_the_later_ones() {
     ];
     for (reason, value) in steps {
         assert_eq!(of(Topic::Orders, value), reason, "{value}");
+    }
+    for (reason, length) in [("unknown_type", 4000), ("bad_field", 4001)] {
+        let value = format!(r#"{{"type":"{}"}}"#, "é".repeat(length));
+        assert_eq!(of(Topic::Orders, &value), reason, "{length}");
     }
 }
 

@@ -1,0 +1,118 @@
+//! `bench decide`: log records a second on one core, from memory: (a) decoded only, (b) decoded and decided, with every
+//! view's deltas made and sorted. In turns, so that a slow moment of the machine hits both.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use bumpalo::Bump;
+use contract::decode::decode;
+use contract::log::Epoch;
+use contract::time::Time;
+use pipelines::checkout::Checkout;
+
+use crate::mix::{Mix, Random, Zipf, order_id};
+use crate::{Figure, median};
+
+const ORDERS: u64 = 300_000;
+const ORDERS_AN_EPOCH: u64 = 500;
+const TURNS: usize = 5;
+
+/// The orders of the mix: placed in one epoch, submitted in the next, confirmed in the one after, 1 % cancelled then.
+fn orders(mix: &mut Mix) {
+    let (mut random, zipf) = (Random(1), Zipf::new(crate::mix::PRODUCTS));
+    let mut stages: [Vec<(String, usize)>; 3] = Default::default();
+    for epoch in 0..ORDERS / ORDERS_AN_EPOCH + 3 {
+        for (id, _) in stages[2].drain(..).filter(|_| random.below(100) == 0) {
+            mix.cancel(&id);
+        }
+        stages.rotate_right(1);
+        for (id, amount) in &stages[2] {
+            mix.pay("payment_confirmed", id, *amount);
+        }
+        for (id, amount) in &stages[1] {
+            mix.pay("payment_submitted", id, *amount);
+        }
+        for number in 0..if epoch < ORDERS / ORDERS_AN_EPOCH {
+            ORDERS_AN_EPOCH
+        } else {
+            0
+        } {
+            let id = order_id(epoch * ORDERS_AN_EPOCH + number, &mut random);
+            let rejected = random.below(100) < 5;
+            let lines = 1 + random.below(3);
+            let amount = mix.place(&id, lines, rejected, &zipf, &mut random);
+            if !rejected {
+                stages[0].push((id, amount));
+            }
+        }
+        mix.cut();
+    }
+}
+
+fn decode_all(mix: &Mix, arena: &mut Bump) -> f64 {
+    let start = Instant::now();
+    for epoch in mix.epochs() {
+        for record in epoch {
+            let _ = black_box(decode(record.at.topic, record.key, record.value, arena));
+        }
+        arena.reset();
+    }
+    start.elapsed().as_secs_f64()
+}
+
+struct Decided {
+    seconds: f64,
+    changes: usize,
+    bytes: usize,
+}
+
+fn decide_all(mix: &Mix, prelude: &Mix, arena: &mut Bump) -> Decided {
+    let mut job = Checkout::new();
+    let clock = |epoch: u64| Time::default().plus_seconds(1_790_000_000 + i64::try_from(epoch).unwrap_or(0));
+    for records in prelude.epochs() {
+        job.epoch(Epoch(1), clock(1), records, arena);
+    }
+    let (mut changes, mut bytes) = (0, 0);
+    let start = Instant::now();
+    for (epoch, records) in (2..).zip(mix.epochs()) {
+        for delta in black_box(job.epoch(Epoch(epoch), clock(epoch), records, arena)) {
+            changes += delta.len();
+            bytes += delta.size_bytes();
+        }
+    }
+    Decided {
+        seconds: start.elapsed().as_secs_f64(),
+        changes,
+        bytes,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+pub(crate) fn run(progress: &mut dyn FnMut(&str)) -> Vec<Figure> {
+    progress("making the mix");
+    let (mut prelude, mut mix) = (Mix::default(), Mix::default());
+    prelude.prelude();
+    orders(&mut mix);
+    let records = mix.len() as f64;
+    let mut arena = Bump::new();
+    let (mut decoded, mut decided, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let mut last = decide_all(&mix, &prelude, &mut arena);
+    for turn in 1..=TURNS {
+        progress(&format!("turn {turn} of {TURNS}"));
+        let a = decode_all(&mix, &mut arena);
+        last = decide_all(&mix, &prelude, &mut arena);
+        decoded.push(records / a);
+        decided.push(records / last.seconds);
+        ratios.push(a / last.seconds);
+    }
+    let figure = |metric: &str, value, unit| Figure::new("decide", metric, value, unit);
+    vec![
+        figure("records", records, "records"),
+        figure("bytes a record", mix.value_bytes() as f64 / records, "bytes"),
+        figure("(a) decoded only", median(decoded), "records/s"),
+        figure("(b) decoded and decided", median(decided), "records/s"),
+        figure("(b) / (a)", median(ratios), "").at_least(0.5),
+        figure("row changes a record", last.changes as f64 / records, "rows"),
+        figure("bytes of deltas a record", last.bytes as f64 / records, "bytes"),
+    ]
+}

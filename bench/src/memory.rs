@@ -1,0 +1,110 @@
+//! `bench memory`: bytes an order takes, by where it is in its life; tables, deadlines and the allocator's share included.
+//!
+//! Measured as the growth of the process's resident memory over a million orders of two lines, and beside it the job's own
+//! account of its book of orders.
+
+use bumpalo::Bump;
+use contract::log::Epoch;
+use contract::time::Time;
+use pipelines::checkout::Checkout;
+
+use crate::Figure;
+use crate::mix::{Mix, PRODUCTS, Random, Zipf, order_id};
+
+const ORDERS: u64 = 1_000_000;
+const ORDERS_AN_EPOCH: u64 = 1000;
+const LINES: u64 = 2;
+
+/// Resident memory of this process, in bytes; none where the system doesn't tell.
+fn resident_bytes() -> Option<usize> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: usize = statm.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * 4096)
+}
+
+struct Shop {
+    job: Checkout,
+    arena: Bump,
+    mix: Mix,
+    epoch: u64,
+    now_s: i64,
+}
+
+impl Shop {
+    fn new() -> Self {
+        let mut shop = Shop {
+            job: Checkout::new(),
+            arena: Bump::new(),
+            mix: Mix::default(),
+            epoch: 0,
+            now_s: 1_790_000_000,
+        };
+        shop.mix.prelude();
+        shop.decide();
+        shop
+    }
+
+    fn decide(&mut self) {
+        for records in self.mix.epochs() {
+            self.epoch += 1;
+            let now = Time::default().plus_seconds(self.now_s);
+            drop(self.job.epoch(Epoch(self.epoch), now, records, &mut self.arena));
+        }
+        self.mix.clear();
+    }
+
+    /// Places orders, and pays them if asked to.
+    fn orders(&mut self, paid: bool) {
+        let (mut random, zipf) = (Random(3), Zipf::new(PRODUCTS));
+        for epoch in 0..ORDERS / ORDERS_AN_EPOCH {
+            for number in 0..ORDERS_AN_EPOCH {
+                let id = order_id(epoch * ORDERS_AN_EPOCH + number, &mut random);
+                let amount = self.mix.place(&id, LINES, false, &zipf, &mut random);
+                if paid {
+                    self.mix.pay("payment_submitted", &id, amount);
+                    self.mix.pay("payment_confirmed", &id, amount);
+                }
+            }
+            self.mix.cut();
+            self.decide();
+        }
+    }
+
+    fn wait(&mut self, seconds: i64) {
+        self.now_s += seconds;
+        self.mix.cut();
+        self.decide();
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "bytes are far below 2^52")]
+fn measure(life: &str, aim: f64, build: impl FnOnce(&mut Shop)) -> Vec<Figure> {
+    let mut shop = Shop::new();
+    // Warm the buffers that an epoch needs, so that they don't count.
+    let (resident, book) = (resident_bytes(), shop.job.size_bytes());
+    build(&mut shop);
+    let grown = |before: usize, after: usize| after.saturating_sub(before) as f64 / ORDERS as f64;
+    let mut figures = Vec::new();
+    if let (Some(before), Some(after)) = (resident, resident_bytes()) {
+        let metric = format!("{life} order, resident");
+        figures.push(Figure::new("memory", metric, grown(before, after), "bytes").at_most(aim));
+    }
+    let metric = format!("{life} order, by our own account");
+    figures.push(Figure::new("memory", metric, grown(book, shop.job.size_bytes()), "bytes").at_most(aim));
+    figures
+}
+
+pub(crate) fn run(progress: &mut dyn FnMut(&str)) -> Vec<Figure> {
+    let live = 150.0 + 16.0 * f64::from(u32::try_from(LINES).unwrap_or(0));
+    let mut figures = Vec::new();
+    progress("open orders");
+    figures.extend(measure("open (2 lines)", live, |shop| shop.orders(false)));
+    progress("cancellable orders");
+    figures.extend(measure("cancellable (2 lines)", live, |shop| shop.orders(true)));
+    progress("closed orders");
+    figures.extend(measure("closed", 64.0, |shop| {
+        shop.orders(true);
+        shop.wait(15 * 86_400);
+    }));
+    figures
+}
