@@ -2,7 +2,6 @@
 //! view's deltas made and sorted. In turns, so that a slow moment of the machine hits both.
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use bumpalo::Bump;
 use contract::decode::decode;
@@ -11,7 +10,7 @@ use contract::time::Time;
 use pipelines::checkout::Checkout;
 
 use crate::mix::{Mix, Random, Zipf, order_id};
-use crate::{Figure, median};
+use crate::{Figure, Stopwatch, median};
 
 const ORDERS: u64 = 300_000;
 const ORDERS_AN_EPOCH: u64 = 500;
@@ -50,14 +49,14 @@ fn orders(mix: &mut Mix) {
 }
 
 fn decode_all(mix: &Mix, arena: &mut Bump) -> f64 {
-    let start = Instant::now();
+    let start = Stopwatch::start();
     for epoch in mix.epochs() {
         for record in epoch {
             let _ = black_box(decode(record.at.topic, record.key, record.value, arena));
         }
         arena.reset();
     }
-    start.elapsed().as_secs_f64()
+    start.seconds()
 }
 
 struct Decided {
@@ -73,7 +72,7 @@ fn decide_all(mix: &Mix, prelude: &Mix, arena: &mut Bump) -> Decided {
         job.epoch(Epoch(1), clock(1), records, arena);
     }
     let (mut changes, mut bytes) = (0, 0);
-    let start = Instant::now();
+    let start = Stopwatch::start();
     for (epoch, records) in (2..).zip(mix.epochs()) {
         for delta in black_box(job.epoch(Epoch(epoch), clock(epoch), records, arena)) {
             changes += delta.len();
@@ -81,7 +80,7 @@ fn decide_all(mix: &Mix, prelude: &Mix, arena: &mut Bump) -> Decided {
         }
     }
     Decided {
-        seconds: start.elapsed().as_secs_f64(),
+        seconds: start.seconds(),
         changes,
         bytes,
     }

@@ -1,12 +1,11 @@
 //! `bench ledger`: legs held and posted a second on one core, over 10,000 accounts and on one hot account.
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use operators::ledger::{AccountNo, Ledger, Leg};
 
 use crate::mix::Random;
-use crate::{Figure, median};
+use crate::{Figure, Stopwatch, median};
 
 const LEGS: usize = 3_000_000;
 const LEGS_A_HOLD: usize = 2;
@@ -36,7 +35,7 @@ fn hold_and_post(accounts: u64) -> f64 {
             (0..legs_a_hold).map(leg).collect()
         })
         .collect();
-    let start = Instant::now();
+    let start = Stopwatch::start();
     for (index, legs) in holds.into_iter().enumerate() {
         let mut hold = ledger.hold(legs).expect("there is enough");
         ledger.post(&mut hold);
@@ -45,7 +44,7 @@ fn hold_and_post(accounts: u64) -> f64 {
             black_box(ledger.take_touched());
         }
     }
-    start.elapsed().as_secs_f64()
+    start.seconds()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]

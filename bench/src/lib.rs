@@ -9,6 +9,7 @@ mod memory;
 mod mix;
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 /// One measured figure.
 #[derive(Clone, Debug)]
@@ -118,6 +119,9 @@ fn grouped(value: f64) -> String {
     out
 }
 
+/// How a bench is run: it says what it is about to do, and yields its figures.
+type Run = fn(&mut dyn FnMut(&str)) -> Vec<Figure>;
+
 /// A bench by name.
 #[derive(Clone, Copy, Debug)]
 pub struct Bench {
@@ -125,7 +129,7 @@ pub struct Bench {
     pub name: &'static str,
     /// What it measures.
     pub about: &'static str,
-    run: fn(&mut dyn FnMut(&str)) -> Vec<Figure>,
+    run: Run,
 }
 
 /// All benches.
@@ -151,6 +155,36 @@ impl Bench {
     /// Runs it; `progress` hears what it is about to do.
     pub fn run(&self, progress: &mut dyn FnMut(&str)) -> Vec<Figure> {
         (self.run)(progress)
+    }
+}
+
+/// A clock of the processor time of this thread where the system tells it, so that what else runs on the machine counts
+/// less; else of real time.
+#[derive(Clone, Copy, Debug)]
+struct Stopwatch {
+    cpu_ns: Option<u64>,
+    real: Instant,
+}
+
+fn cpu_ns() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split(' ').next()?.parse().ok()
+}
+
+impl Stopwatch {
+    fn start() -> Self {
+        Stopwatch {
+            cpu_ns: cpu_ns(),
+            real: Instant::now(),
+        }
+    }
+
+    /// Seconds since the start.
+    fn seconds(&self) -> f64 {
+        match (self.cpu_ns, cpu_ns()) {
+            (Some(start), Some(now)) => Duration::from_nanos(now - start).as_secs_f64(),
+            _ => self.real.elapsed().as_secs_f64(),
+        }
     }
 }
 

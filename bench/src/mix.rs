@@ -85,8 +85,8 @@ pub fn order_id(number: u64, random: &mut Random) -> String {
     let (a, b) = (random.next(), random.next());
     let (high, low) = (ms >> 16, ms & 0xffff);
     let (version, variant) = (
-        0x7000 | number % 8 << 9 | (a & 0x1ff),
-        0x8000 | (b >> 48 & 0x3fff),
+        0x7000 | ((number % 8) << 9) | (a & 0x1ff),
+        0x8000 | ((b >> 48) & 0x3fff),
     );
     format!(
         "{high:08x}-{low:04x}-{version:04x}-{variant:04x}-{:012x}",

@@ -251,8 +251,11 @@ impl DeltaBuilder {
     /// # Panics
     /// If a key was changed twice.
     pub fn finish(&mut self, epoch: Epoch) -> Delta {
-        let bytes = std::mem::take(&mut self.bytes);
-        let mut entries = std::mem::take(&mut self.entries);
+        // The next epoch will likely change about as much.
+        let next = Vec::with_capacity(self.bytes.len());
+        let bytes = std::mem::replace(&mut self.bytes, next);
+        let next = Vec::with_capacity(self.entries.len());
+        let mut entries = std::mem::replace(&mut self.entries, next);
         let key = |e: &Entry| &bytes[e.start as usize..e.columns as usize];
         let order = |a: &Entry, b: &Entry| a.prefix.cmp(&b.prefix).then_with(|| key(a).cmp(key(b)));
         if !entries.is_sorted_by(|a, b| order(a, b).is_le()) {

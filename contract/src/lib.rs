@@ -9,6 +9,7 @@ pub mod discount;
 pub mod json;
 pub mod log;
 pub mod records;
+pub mod schema;
 pub mod tables;
 pub mod time;
 pub mod value;

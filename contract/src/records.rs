@@ -117,6 +117,12 @@ macro_rules! records {
                 out
             }
 
+            /// The field whose value is the key of a topic's records; those of `operations` have a fixed key.
+            #[must_use]
+            pub const fn key_field(topic: Topic) -> Option<&'static str> {
+                match topic { $( Topic::$topic => records!(@key_field $key), )+ }
+            }
+
             /// The JSON Schema of each type of a topic.
             #[must_use]
             pub fn schemas(topic: Topic) -> Vec<(&'static str, Json)> {
@@ -132,6 +138,8 @@ macro_rules! records {
             }
         }
     };
+    (@key_field operations) => { None };
+    (@key_field $key:ident) => { Some(stringify!($key)) };
     (@key $r:ident operations) => { "operations" };
     (@key $r:ident $key:ident) => { $r.$key.get() };
 }

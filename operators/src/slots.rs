@@ -1,9 +1,10 @@
 //! Many small blobs of bytes, compactly: no allocator header, no pointer, 4 bytes a handle.
 //!
 //! Blobs of up to [`SMALL_MAX`] bytes lie in slots of their size class (multiples of 8 bytes) in pages of 64 KiB that
-//! belong to one class; freed slots are used again. Greater blobs are allocated on their own. A handle is a slot's place
-//! in units of 8 bytes, so all pages together may take 16 GiB; beyond that [`Slots::put`] panics, as memory is then gone
-//! anyway. A blob's first bytes tell its length.
+//! belong to one class as long as a slot of them is taken; freed slots are used again first, and a page without blobs goes
+//! to whatever class needs one next. Greater blobs are allocated on their own. A handle is a slot's place in units of 8
+//! bytes, so all pages together may take 16 GiB; beyond that [`Slots::put`] panics, as memory is then gone anyway. A
+//! blob's first bytes tell its length.
 
 use crate::varint::{Reader, put};
 
@@ -36,18 +37,47 @@ impl Slot {
     }
 }
 
-#[derive(Clone, Debug, Default)]
-struct Class {
-    free: Vec<u32>,
-    /// The page that is being filled, and how many units of it are taken.
-    page: Option<(usize, usize)>,
+/// A page: slots of one size.
+#[derive(Clone, Debug)]
+struct Page {
+    bytes: Box<[u8]>,
+    /// Size of its slots, in units.
+    units: usize,
+    /// How many slots were ever taken: those beyond are free as well.
+    used: u16,
+    /// Slots that were freed.
+    free: Vec<u16>,
+}
+
+impl Page {
+    fn live(&self) -> usize {
+        usize::from(self.used) - self.free.len()
+    }
+
+    fn is_full(&self) -> bool {
+        self.free.is_empty() && (usize::from(self.used) + 1) * self.units > UNITS_A_PAGE
+    }
+
+    /// Takes a slot, if one is free.
+    fn take(&mut self) -> Option<u16> {
+        if let Some(slot) = self.free.pop() {
+            return Some(slot);
+        }
+        (!self.is_full()).then(|| {
+            self.used += 1;
+            self.used - 1
+        })
+    }
 }
 
 /// Blobs of bytes.
 #[derive(Clone, Debug)]
 pub struct Slots {
-    pages: Vec<Box<[u8]>>,
-    classes: Vec<Class>,
+    pages: Vec<Page>,
+    /// By size in units: pages with a free slot (and, for a while, pages that were emptied).
+    open: Vec<Vec<u32>>,
+    /// Pages without blobs.
+    empty: Vec<u32>,
     large: Vec<Box<[u8]>>,
     large_free: Vec<u32>,
     scratch: Vec<u8>,
@@ -55,10 +85,10 @@ pub struct Slots {
 
 impl Default for Slots {
     fn default() -> Self {
-        let classes = vec![Class::default(); SMALL_MAX / UNIT + 1];
         Slots {
             pages: Vec::new(),
-            classes,
+            open: vec![Vec::new(); SMALL_MAX / UNIT + 1],
+            empty: Vec::new(),
             large: Vec::new(),
             large_free: Vec::new(),
             scratch: Vec::new(),
@@ -88,31 +118,46 @@ impl Slots {
         if self.scratch.len() > SMALL_MAX {
             return self.put_large();
         }
-        let units = units(self.scratch.len());
-        let place = self.place(units);
-        let start = place as usize % UNITS_A_PAGE * UNIT;
-        let page = &mut self.pages[place as usize / UNITS_A_PAGE];
-        page[start..start + self.scratch.len()].copy_from_slice(&self.scratch);
-        Slot(place)
+        let (number, slot) = self.place(units(self.scratch.len()));
+        let page = &mut self.pages[number as usize];
+        let start = usize::from(slot) * page.units;
+        page.bytes[start * UNIT..start * UNIT + self.scratch.len()].copy_from_slice(&self.scratch);
+        let place = u32::try_from(number as usize * UNITS_A_PAGE + start).ok();
+        Slot(
+            place
+                .filter(|place| *place < LARGE)
+                .expect("all blobs together take less than 16 GiB"),
+        )
     }
 
-    fn place(&mut self, units: usize) -> u32 {
-        let class = &mut self.classes[units];
-        if let Some(place) = class.free.pop() {
-            return place;
-        }
-        let (page, taken) = match class.page {
-            Some((page, taken)) if taken + units <= UNITS_A_PAGE => (page, taken),
-            _ => {
-                self.pages.push(vec![0; PAGE_BYTES].into_boxed_slice());
-                (self.pages.len() - 1, 0)
+    /// Finds a free slot of a size: page and number of the slot.
+    fn place(&mut self, units: usize) -> (u32, u16) {
+        while let Some(&number) = self.open[units].last() {
+            let page = &mut self.pages[number as usize];
+            // A page that was emptied since may be of another size by now.
+            let slot = if page.units == units { page.take() } else { None };
+            if slot.is_none() || page.is_full() {
+                self.open[units].pop();
             }
-        };
-        class.page = Some((page, taken + units));
-        let place = u32::try_from(page * UNITS_A_PAGE + taken)
-            .ok()
-            .filter(|place| *place < LARGE);
-        place.expect("all blobs together take less than 16 GiB")
+            if let Some(slot) = slot {
+                return (number, slot);
+            }
+        }
+        let number = self.empty.pop().unwrap_or_else(|| {
+            let bytes = vec![0; PAGE_BYTES].into_boxed_slice();
+            self.pages.push(Page {
+                bytes,
+                units,
+                used: 0,
+                free: Vec::new(),
+            });
+            u32::try_from(self.pages.len() - 1).expect("fewer than 2^18 pages")
+        });
+        let page = &mut self.pages[number as usize];
+        (page.units, page.used) = (units, 0);
+        page.free.clear();
+        self.open[units].push(number);
+        (number, page.take().expect("a page holds at least one slot"))
     }
 
     fn put_large(&mut self) -> Slot {
@@ -131,7 +176,7 @@ impl Slots {
             return &self.large[(slot.0 & !LARGE) as usize];
         }
         let start = slot.0 as usize % UNITS_A_PAGE * UNIT;
-        &self.pages[slot.0 as usize / UNITS_A_PAGE][start..]
+        &self.pages[slot.0 as usize / UNITS_A_PAGE].bytes[start..]
     }
 
     /// A blob.
@@ -150,18 +195,29 @@ impl Slots {
             self.large_free.push(at);
             return;
         }
-        let mut reader = Reader::new(self.bytes(slot));
-        let len = self.bytes(slot).len();
-        let blob = reader.get_bytes().len();
-        let header = len - reader.rest().len() - blob;
-        self.classes[units(header + blob)].free.push(slot.0);
+        let place = slot.0 as usize;
+        let page = &mut self.pages[place / UNITS_A_PAGE];
+        let in_page =
+            u16::try_from(place % UNITS_A_PAGE / page.units).expect("a page has fewer than 2^16 slots");
+        let was_full = page.is_full();
+        page.free.push(in_page);
+        let number = u32::try_from(place / UNITS_A_PAGE).expect("a handle names a page");
+        if page.live() == 0 {
+            page.units = 0;
+            self.empty.push(number);
+        } else if was_full {
+            self.open[page.units].push(number);
+        }
     }
 
-    /// Bytes of memory that all blobs take, free slots included.
+    /// Bytes of memory that all blobs take: free slots included, pages without blobs not.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         let large: usize = self.large.iter().map(|blob| blob.len()).sum();
-        let free: usize = self.classes.iter().map(|class| class.free.capacity() * 4).sum();
-        self.pages.len() * PAGE_BYTES + large + free
+        let free: usize = self.pages.iter().map(|page| page.free.capacity() * 2).sum();
+        (self.pages.len() - self.empty.len()) * PAGE_BYTES
+            + self.pages.len() * size_of::<Page>()
+            + large
+            + free
     }
 }

@@ -273,6 +273,8 @@ impl<'a> Field<'a> for Time {
     }
 
     fn schema() -> Json {
-        json!({"type": "string", "format": "date-time"})
+        let pattern = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\
+            (\\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
+        json!({"type": "string", "format": "date-time", "pattern": pattern})
     }
 }

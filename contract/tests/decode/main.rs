@@ -10,7 +10,9 @@ mod judge;
 mod order;
 mod properties;
 mod random;
+mod schema;
 mod spec;
+mod validator;
 
 use bumpalo::Bump;
 use contract::decode::{Reason, careful, decode};

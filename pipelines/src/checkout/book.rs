@@ -3,8 +3,6 @@
 //! An order has a number (dense, in the order of decision) that deadlines and holders of rights refer to. Its entry is
 //! its fingerprint and the slot of its packed bytes, or, while it is touched, its place among the touched.
 
-use std::collections::BTreeMap;
-
 use contract::content::Fingerprint;
 use contract::log::Position;
 use contract::time::Time;
@@ -19,6 +17,9 @@ use super::pack::{Glance, content, glance, pack, unpack};
 const TOUCHED: u32 = 3 << 30;
 /// The entry of an order that has no slot yet.
 const NO_SLOT: u32 = u32::MAX;
+
+/// How many unpacked orders are kept for the next epochs' use.
+const SPARE_MAX: usize = 4096;
 
 /// One row of an order's timeline.
 #[derive(Clone, Copy, Debug)]
@@ -118,8 +119,11 @@ pub struct Book {
     entries: Vec<u32>,
     slots: Slots,
     touched: Vec<Option<Box<Touched>>>,
+    #[expect(clippy::vec_box, reason = "an order is taken out and given back by its box")]
     spare: Vec<Box<Touched>>,
     bytes: Vec<u8>,
+    /// An order that is being put away.
+    closing: Order,
 }
 
 #[inline]
@@ -249,19 +253,42 @@ impl Book {
         true
     }
 
+    /// Makes a confirmed order a closed record. Nothing of it is shown, so it isn't touched by that.
+    pub fn close(&mut self, number: u32) {
+        let entry = self.entries[number as usize];
+        if entry >= TOUCHED {
+            let touched = self.touched[(entry - TOUCHED) as usize].as_mut();
+            touched.expect("it was given back").order.closed = true;
+            return;
+        }
+        let slot = Slot::from_u32(entry);
+        let id = unpack(self.slots.get(slot), &mut self.closing).to_owned();
+        self.closing.closed = true;
+        self.put_away(number, Some(slot), &id);
+    }
+
+    /// Packs the order in `closing` away.
+    fn put_away(&mut self, number: u32, before: Option<Slot>, id: &str) {
+        self.bytes.clear();
+        pack(&self.closing, id, &mut self.bytes);
+        if let Some(slot) = before {
+            self.slots.free(slot);
+        }
+        self.entries[number as usize] = self.slots.put(&self.bytes).to_u32();
+    }
+
     /// Packs all touched orders away.
     pub fn settle(&mut self) {
         let mut all = std::mem::take(&mut self.touched);
         for touched in all.drain(..) {
             let mut touched = touched.expect("it was given back");
-            self.bytes.clear();
-            pack(&touched.order, &touched.id, &mut self.bytes);
-            if let Some(slot) = touched.before {
-                self.slots.free(slot);
+            std::mem::swap(&mut self.closing, &mut touched.order);
+            self.put_away(touched.number, touched.before, &touched.id);
+            std::mem::swap(&mut self.closing, &mut touched.order);
+            if self.spare.len() < SPARE_MAX {
+                touched.reset();
+                self.spare.push(touched);
             }
-            self.entries[touched.number as usize] = self.slots.put(&self.bytes).to_u32();
-            touched.reset();
-            self.spare.push(touched);
         }
         self.touched = all;
     }
@@ -279,17 +306,6 @@ impl Book {
             + self.prints.capacity() * size_of::<Fingerprint>()
             + self.entries.capacity() * size_of::<u32>()
             + self.slots.size_bytes()
-    }
-
-    /// How many orders there are of each status. Walks all of them: for checks, not for every epoch.
-    #[must_use]
-    pub fn count_by_status(&self) -> BTreeMap<Status, usize> {
-        let mut counts = BTreeMap::new();
-        for number in 0..self.entries.len() {
-            let number = u32::try_from(number).expect("fewer than 2^32 orders");
-            *counts.entry(self.glance(number).status).or_default() += 1;
-        }
-        counts
     }
 }
 

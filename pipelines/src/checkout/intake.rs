@@ -220,7 +220,7 @@ impl Checkout {
             | Record::PaymentConfirmed(_)
             | Record::PaymentDeclined(_)
             | Record::PaymentRefunded(_)
-            | Record::RefundFailed(_) => self.with_order(record.key(), |job, t| job.to_order(t, record)),
+            | Record::RefundFailed(_) => self.with_order(record.key(), |job, t| job.order_asked(t, record)),
             Record::CartItemSet(r) => self.intake.carts.judge(r.customer_id.get(), r.if_version),
             Record::CartCleared(r) => self.intake.carts.judge(r.customer_id.get(), r.if_version),
             Record::ReviewPosted(r) => {
@@ -233,7 +233,7 @@ impl Checkout {
     }
 
     /// Passes a record on to its order.
-    fn to_order(&mut self, t: &mut Touched, record: &Record<'_>) -> Fate {
+    fn order_asked(&mut self, t: &mut Touched, record: &Record<'_>) -> Fate {
         match record {
             Record::OrderCancelRequested(r) => self.desk.cancel(t, r.reason.get()),
             Record::OrderRedriveRequested(_) => self.desk.redrive(t),

@@ -35,9 +35,9 @@ use contract::delta::Delta;
 use contract::log::{Epoch, RawRecord};
 use contract::time::Time;
 
-pub use book::Book;
 pub use desk::Fate;
 
+use book::Book;
 use desk::Desk;
 use intake::Intake;
 use order::Order;
@@ -81,10 +81,18 @@ impl Checkout {
         self.end()
     }
 
-    /// The orders.
+    /// How many orders were decided.
     #[must_use]
-    pub fn book(&self) -> &Book {
-        &self.book
+    pub fn orders(&self) -> usize {
+        self.book.len()
+    }
+
+    /// Bytes of memory that orders take, their tables and deadlines included.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        let desk = &self.desk;
+        let due = desk.expiries.len() + desk.windows.len() + desk.answers.len();
+        self.book.size_bytes() + due * size_of::<u32>()
     }
 }
 

@@ -282,7 +282,7 @@ fn check_prices(asked: &Asked<'_, '_>) -> Result<(), Cause> {
     skus.sort_by_key(|(sku, ..)| *sku);
     skus.dedup_by_key(|(sku, ..)| *sku);
     let detail = skus_detail(&skus, |(sku, asked, price), out| {
-        write_sku(sku, *asked, "price", *price, out)
+        write_sku(sku, *asked, "price", *price, out);
     });
     reject("price_changed", detail)
 }

@@ -42,22 +42,20 @@ impl Desk {
         self.expect_answer(t);
     }
 
-    /// Issues a refund command for what is captured, not refunded and not asked for, because of a whole cancel.
+    /// Issues a refund command for what is captured, not refunded and not asked for, because of a whole cancel: it
+    /// makes good the failed ones.
     pub(super) fn refund_what_is_left(&mut self, t: &mut Touched, main: usize) {
         let payment = &t.order.payments[main];
         let left = payment.captured - payment.refunded - t.order.open(main);
-        if left > 0 {
-            self.refund(t, main, left, RefundReason::Cancelled);
+        if left <= 0 {
+            return;
         }
-    }
-
-    /// A whole cancel makes good the failed commands of the main payment.
-    pub(super) fn make_good(&mut self, t: &mut Touched, main: usize) {
         for refund in t.order.refunds.iter_mut().filter(|refund| refund.payment == main) {
             if refund.state == RefundState::Failed {
                 refund.state = RefundState::Superseded;
             }
         }
+        self.refund(t, main, left, RefundReason::Cancelled);
     }
 
     /// Issues open refund commands again and new ones for what failed ones owe. Whether there was any.

@@ -178,7 +178,6 @@ impl Desk {
             self.give_back_all(t);
             return self.cancelled(t, None);
         };
-        self.make_good(t, main);
         self.refund_what_is_left(t, main);
         self.to(t, Status::Refunding, None);
     }

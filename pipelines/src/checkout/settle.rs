@@ -3,7 +3,7 @@
 use contract::delta::Delta;
 use contract::views::{self, CouponGrantsRow, CouponsRow, OversoldRow, StockLevelsRow, View, WalletsRow};
 use contract::words::{AttentionKind, GrantState, Status};
-use operators::ledger::{AccountNo, Levels};
+use operators::ledger::Levels;
 
 use super::Checkout;
 use super::facts::Owner;
@@ -46,9 +46,7 @@ impl Checkout {
         while let Some((_, numbers)) = self.desk.windows.pop(self.desk.now.ms()) {
             for number in numbers {
                 if self.book.glance(number).status == Status::Confirmed {
-                    let mut t = self.book.take(number, "");
-                    t.order.closed = t.order.window_end <= self.desk.now.ms();
-                    self.book.give(t);
+                    self.book.close(number);
                 }
             }
         }
@@ -179,12 +177,6 @@ impl Checkout {
             held: levels.held,
             available: levels.available(),
         });
-    }
-
-    /// An account's levels, by number: for the benches.
-    #[must_use]
-    pub fn levels(&self, account: AccountNo) -> Levels {
-        self.desk.ledger.levels(account)
     }
 }
 

@@ -1,0 +1,84 @@
+//! The AsyncAPI 3.0 document: a channel for each stream, with its key, its header and its messages.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::Stream;
+
+/// The whole document.
+pub(super) fn document(streams: &[Stream]) -> Json {
+    let (mut channels, mut operations, mut messages) = (Map::new(), Map::new(), Map::new());
+    for stream in streams {
+        let id = stream.name.replace('-', "_");
+        channels.insert(id.clone(), channel(stream));
+        let (verb, action) = if stream.ours {
+            ("write", "send")
+        } else {
+            ("read", "receive")
+        };
+        let operation = json!({
+            "action": action,
+            "summary": stream.meaning,
+            "channel": {"$ref": format!("#/channels/{id}")},
+        });
+        operations.insert(format!("{verb}_{id}"), operation);
+        for kind in &stream.kinds {
+            messages.insert(kind.name.to_owned(), message(stream, kind.name, kind.meaning));
+        }
+    }
+    json!({
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "millrace",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "The streams that millrace reads and writes: Kafka topics, or the embedded log. Keys and \
+                values are UTF-8; a value is one JSON object of at most 1,048,576 bytes. A record that can't be used \
+                becomes a row of the view `quarantine`.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": channels,
+        "operations": operations,
+        "components": {"messages": messages, "messageTraits": {"traced": {"headers": headers()}}},
+    })
+}
+
+fn channel(stream: &Stream) -> Json {
+    let reference = |kind: &super::Kind| {
+        let message = json!({"$ref": format!("#/components/messages/{}", kind.name)});
+        (kind.name.to_owned(), message)
+    };
+    let messages: Map<_, _> = stream.kinds.iter().map(reference).collect();
+    json!({
+        "address": stream.name,
+        "description": stream.meaning,
+        "messages": messages,
+        "bindings": {"kafka": {"topic": stream.name, "bindingVersion": "0.5.0"}},
+    })
+}
+
+fn message(stream: &Stream, kind: &str, meaning: &str) -> Json {
+    let mut message = json!({
+        "name": kind,
+        "summary": meaning,
+        "traits": [{"$ref": "#/components/messageTraits/traced"}],
+        "payload": {"$ref": format!("./schema/{}.json#/$defs/{kind}", stream.name)},
+    });
+    let key = match stream.key {
+        Some(field) => json!({"type": "string", "description": format!("The value's `{field}`.")}),
+        None if stream.ours => return message,
+        None => json!({"type": "string", "const": stream.name}),
+    };
+    message["bindings"] = json!({"kafka": {"key": key, "bindingVersion": "0.5.0"}});
+    message
+}
+
+fn headers() -> Json {
+    json!({
+        "type": "object",
+        "properties": {"traceparent": {
+            "type": "string",
+            "description": "W3C Trace Context; kept and passed on.",
+            "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+        }},
+    })
+}
