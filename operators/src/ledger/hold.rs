@@ -64,10 +64,11 @@ impl Hold {
             .sum()
     }
 
-    /// A hold as it was when it was put away: the ledger's levels must still contain it.
-    #[must_use]
-    pub fn restore(state: HoldState, legs: Vec<Leg>) -> Self {
-        Hold { state, legs }
+    /// Makes it what it was when it was put away: the ledger's levels must still contain it.
+    pub fn restore(&mut self, state: HoldState, legs: impl Iterator<Item = Leg>) {
+        self.state = state;
+        self.legs.clear();
+        self.legs.extend(legs);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The desk: everything that deciding one record may read and change besides the order at hand.
 
+use std::collections::BTreeMap;
+
 use contract::delta::DeltaBuilder;
 use contract::log::{Epoch, Position};
 use contract::time::Time;
@@ -45,6 +47,8 @@ pub struct Desk {
     pub attention: Attention,
     /// Sums kept by another path.
     pub audit: Audit,
+    /// Ids of the orders that took a right in this epoch, by number.
+    pub holders: BTreeMap<u32, String>,
     /// Movements of wallets in this epoch.
     pub entries: DeltaBuilder,
 }
@@ -62,6 +66,7 @@ impl Default for Desk {
             answers: Deadlines::new(),
             attention: Attention::default(),
             audit: Audit::default(),
+            holders: BTreeMap::new(),
             entries: DeltaBuilder::new(View::WalletEntries),
         }
     }

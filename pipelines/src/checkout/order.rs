@@ -60,6 +60,8 @@ pub struct Order {
     pub refunds: Vec<Refund>,
     /// Refunds under ids that are not ours.
     pub foreign: Vec<ForeignRefund>,
+    /// Keys of payments, one behind another.
+    pub texts: String,
 }
 
 /// A line of an order.
@@ -80,8 +82,8 @@ pub struct Line {
 pub struct Payment {
     /// Hash of the key.
     pub print: u64,
-    /// The key itself, where it may be needed without a record that names it.
-    pub key: Option<String>,
+    /// Where the key itself stands in [`Order::texts`], if it is at hand.
+    pub key: Option<(u32, u32)>,
     /// Which attempt it was; 0 if it was never submitted.
     pub attempt: u32,
     /// Number of the capture's currency, else of the submission's.
@@ -174,18 +176,6 @@ pub struct Share {
 }
 
 impl Payment {
-    /// A payment under `key`, of which nothing is known yet.
-    #[must_use]
-    pub fn new(key: &str, currency: Currency) -> Self {
-        let currency = currency.to_u16();
-        Payment {
-            print: hash(key.as_bytes()),
-            key: Some(key.to_owned()),
-            currency,
-            ..Payment::default()
-        }
-    }
-
     /// Whether all that was captured, or more, was refunded.
     #[must_use]
     pub fn is_refunded_in_full(&self) -> bool {
@@ -227,8 +217,37 @@ impl Order {
     pub fn find_payment(&mut self, key: &str) -> Option<usize> {
         let print = hash(key.as_bytes());
         let index = self.payments.iter().position(|payment| payment.print == print)?;
-        self.payments[index].key.get_or_insert_with(|| key.to_owned());
+        if self.payments[index].key.is_none() {
+            self.payments[index].key = self.keep_text(key);
+        }
         Some(index)
+    }
+
+    /// Adds a payment under `key`, of which nothing else is known yet; its index.
+    pub fn add_payment(&mut self, key: &str, currency: Currency) -> usize {
+        let (print, kept) = (hash(key.as_bytes()), self.keep_text(key));
+        self.payments.push(Payment {
+            print,
+            key: kept,
+            currency: currency.to_u16(),
+            ..Payment::default()
+        });
+        self.payments.len() - 1
+    }
+
+    /// Keeps a text; where it stands.
+    pub fn keep_text(&mut self, text: &str) -> Option<(u32, u32)> {
+        let start = u32::try_from(self.texts.len()).ok()?;
+        self.texts.push_str(text);
+        Some((start, u32::try_from(self.texts.len()).ok()?))
+    }
+
+    /// The key of a payment, if it is at hand.
+    #[must_use]
+    pub fn key(&self, payment: usize) -> Option<&str> {
+        self.payments[payment]
+            .key
+            .map(|(start, end)| &self.texts[start as usize..end as usize])
     }
 
     /// Index of the payment that is being paid.

@@ -5,7 +5,11 @@
 //! status, counters, and its payments, as hashes and amounts. The order's own id is kept only while a deadline may have
 //! to name it.
 //!
-//! First byte: status, closed, whether a refund command is open. That is all a deadline looks at first ([`glance`]).
+//! While an epoch works on an order it is packed whole: nothing is left out, so that its rows can be told at the end, and
+//! the order lies in two or three cache lines all the same.
+//!
+//! First byte: status, form, closed, whether a refund command is open. That is all a deadline looks at first
+//! ([`glance`]). Then, of a whole one, its place among the touched.
 
 use contract::values::Currency;
 use contract::words::{RefundReason, Status};
@@ -14,6 +18,17 @@ use operators::varint::{Reader, put, put_bytes, put_signed};
 
 use super::order::{Confirm, ForeignRefund, Line, Order, Payment, Refund, RefundState};
 
+/// In which form an order is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// For good: what a later record may ask.
+    Rest,
+    /// For the rest of an epoch: everything, and its place among the touched.
+    Whole(u32),
+}
+
+const STATUS: u8 = 0x0f;
+const WHOLE: u8 = 0x20;
 const CLOSED: u8 = 0x40;
 const OPEN_REFUNDS: u8 = 0x80;
 
@@ -24,22 +39,35 @@ pub struct Glance {
     pub status: Status,
     /// Whether it has a refund command that is not answered.
     pub open_refunds: bool,
+    /// Its place among the touched, if it is packed whole.
+    pub place: Option<u32>,
 }
 
 /// Looks at a packed order without unpacking it.
 #[must_use]
 pub fn glance(bytes: &[u8]) -> Glance {
     let head = bytes[0];
+    let place = || u32::from_le_bytes(bytes[1..5].try_into().expect("4 bytes are 4 bytes"));
     Glance {
-        status: Status::ALL[usize::from(head & 0x3f)],
+        status: Status::ALL[usize::from(head & STATUS)],
         open_refunds: head & OPEN_REFUNDS != 0,
+        place: (head & WHOLE != 0).then(place),
     }
 }
 
 /// Reads the digest of the content of a packed order.
 #[must_use]
 pub fn content(bytes: &[u8]) -> u64 {
-    u64::from_le_bytes(bytes[1..9].try_into().expect("8 bytes are 8 bytes"))
+    let at = if bytes[0] & WHOLE != 0 { 5 } else { 1 };
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes are 8 bytes"))
+}
+
+/// Reads the id of an order that is packed for good; empty if that is not kept.
+#[must_use]
+pub fn kept_id(bytes: &[u8]) -> &str {
+    let mut from = Unpacker(Reader::new(&bytes[9..]));
+    let (_seq, _rules) = (from.number(), from.number());
+    from.text()
 }
 
 /// Whether a deadline may have to name the order.
@@ -66,23 +94,35 @@ fn amount(out: &mut Vec<u8>, amount: i64) {
 }
 
 /// Packs an order with id `id`.
-pub fn pack(order: &Order, id: &str, out: &mut Vec<u8>) {
-    let closed = order.is_closed();
+pub fn pack(order: &Order, id: &str, form: Form, out: &mut Vec<u8>) {
+    let whole = form != Form::Rest;
     let head = order.status as u8
+        | if whole { WHOLE } else { 0 }
         | if order.closed { CLOSED } else { 0 }
         | if order.has_open_refunds() { OPEN_REFUNDS } else { 0 };
     out.push(head);
+    if let Form::Whole(place) = form {
+        out.extend_from_slice(&place.to_le_bytes());
+    }
     out.extend_from_slice(&order.content.to_le_bytes());
     put(out, u64::from(order.seq));
     put(out, u64::from(order.rules));
-    put_bytes(out, if needs_id(order) { id.as_bytes() } else { b"" });
-    pack_payments(order, closed, out);
+    put_bytes(
+        out,
+        if !whole && needs_id(order) {
+            id.as_bytes()
+        } else {
+            b""
+        },
+    );
+    let closed = order.is_closed() && !whole;
+    pack_payments(order, whole, closed, out);
     if !closed {
-        pack_open(order, out);
+        pack_open(order, whole, out);
     }
 }
 
-fn pack_payments(order: &Order, closed: bool, out: &mut Vec<u8>) {
+fn pack_payments(order: &Order, whole: bool, closed: bool, out: &mut Vec<u8>) {
     // One byte says the usual: at most one payment, no refunds.
     let plain = order.payments.len() < 2 && order.refunds.is_empty() && order.foreign.is_empty();
     put(
@@ -90,12 +130,14 @@ fn pack_payments(order: &Order, closed: bool, out: &mut Vec<u8>) {
         count(order.payments.len()) << 2 | u64::from(order.main.is_some()) << 1 | u64::from(!plain),
     );
     for (index, payment) in order.payments.iter().enumerate() {
-        let key = payment.key.as_deref().filter(|_| needs_key(order, index));
+        let key = order.key(index).filter(|_| whole || needs_key(order, index));
+        let code = payment.code_text.as_deref().filter(|_| whole);
         out.extend_from_slice(&payment.print.to_le_bytes());
         let flags = u8::from(payment.declined)
             | u8::from(key.is_some()) << 1
             | u8::from(payment.refunded > 0) << 2
-            | u8::from(payment.code != 0) << 3;
+            | u8::from(payment.code != 0) << 3
+            | u8::from(code.is_some()) << 4;
         out.push(flags);
         put(out, u64::from(payment.currency));
         amount(out, payment.captured);
@@ -107,6 +149,9 @@ fn pack_payments(order: &Order, closed: bool, out: &mut Vec<u8>) {
         }
         if payment.code != 0 {
             out.extend_from_slice(&payment.code.to_le_bytes());
+        }
+        if let Some(code) = code {
+            put_bytes(out, code.as_bytes());
         }
         if !closed {
             put(out, u64::from(payment.attempt));
@@ -137,7 +182,7 @@ fn pack_refunds(order: &Order, out: &mut Vec<u8>) {
     }
 }
 
-fn pack_open(order: &Order, out: &mut Vec<u8>) {
+fn pack_open(order: &Order, whole: bool, out: &mut Vec<u8>) {
     put(out, u64::from(order.currency.to_u16()));
     for value in [
         order.discount,
@@ -179,10 +224,14 @@ fn pack_open(order: &Order, out: &mut Vec<u8>) {
         put(out, u64::from(leg.account.0));
         amount(out, leg.amount);
     }
-    let waiting = order.confirms.last().filter(|_| order.status == Status::Paying);
-    if let Some(confirm) = waiting {
+    let waiting = usize::from(order.status == Status::Paying).min(order.confirms.len());
+    let confirms = &order.confirms[if whole { 0 } else { order.confirms.len() - waiting }..];
+    put(out, count(confirms.len()));
+    for confirm in confirms {
+        put(out, u64::from(confirm.attempt));
         put(out, count(confirm.payment));
-        put(out, u64::from(confirm.issued) << 1 | u64::from(confirm.overdue));
+        let flags = u64::from(confirm.overdue) << 1 | u64::from(confirm.answered);
+        put(out, u64::from(confirm.issued) << 2 | flags);
         put_signed(out, confirm.issued_at);
     }
 }
@@ -224,13 +273,17 @@ pub fn unpack<'a>(bytes: &'a [u8], order: &mut Order) -> &'a str {
     order.reset();
     let mut from = Unpacker(Reader::new(bytes));
     let head = from.0.byte();
-    order.status = Status::ALL[usize::from(head & 0x3f)];
+    order.status = Status::ALL[usize::from(head & STATUS)];
     order.closed = head & CLOSED != 0;
+    let whole = head & WHOLE != 0;
+    if whole {
+        from.0.take(4);
+    }
     order.content = from.print();
     order.seq = from.number();
     order.rules = from.number();
     let id = from.text();
-    let closed = order.is_closed();
+    let closed = order.is_closed() && !whole;
     unpack_payments(&mut from, order, closed);
     if !closed {
         unpack_open(&mut from, order);
@@ -250,13 +303,16 @@ fn unpack_payments(from: &mut Unpacker<'_>, order: &mut Order, closed: bool) {
         payment.currency = u16::try_from(from.0.get()).expect("we packed a u16");
         payment.captured = from.amount();
         if flags & 2 != 0 {
-            payment.key = Some(from.text().to_owned());
+            payment.key = order.keep_text(from.text());
         }
         if flags & 4 != 0 {
             payment.refunded = from.amount();
         }
         if flags & 8 != 0 {
             payment.code = from.print();
+        }
+        if flags & 16 != 0 {
+            payment.code_text = Some(from.text().to_owned());
         }
         if !closed {
             payment.attempt = from.number();
@@ -340,24 +396,25 @@ fn unpack_open(from: &mut Unpacker<'_>, order: &mut Order) {
         });
     }
     let state = HOLD_STATES[usize::from(from.0.byte())];
-    let legs = (0..from.index()).map(|_| {
-        let account = AccountNo(from.number());
-        Leg {
-            account,
+    let legs = from.index();
+    order.hold.restore(
+        state,
+        (0..legs).map(|_| Leg {
+            account: AccountNo(from.number()),
             amount: from.amount(),
-        }
-    });
-    order.hold = Hold::restore(state, legs.collect());
-    if order.status == Status::Paying {
+        }),
+    );
+    for _ in 0..from.index() {
+        let attempt = from.number();
         let payment = from.index();
         let issued = from.number();
         order.confirms.push(Confirm {
-            attempt: order.attempts,
+            attempt,
             payment,
-            issued: issued >> 1,
+            issued: issued >> 2,
             issued_at: from.0.get_signed(),
-            overdue: issued & 1 != 0,
-            answered: false,
+            overdue: issued & 2 != 0,
+            answered: issued & 1 != 0,
         });
     }
 }
@@ -389,6 +446,7 @@ impl Default for Order {
             confirms: Vec::new(),
             refunds: Vec::new(),
             foreign: Vec::new(),
+            texts: String::new(),
         }
     }
 }
@@ -396,27 +454,20 @@ impl Default for Order {
 impl Order {
     /// Makes it as new, keeping its buffers.
     pub fn reset(&mut self) {
-        let kept = std::mem::take(self);
-        let Order {
-            mut lines,
-            mut payments,
-            mut confirms,
-            mut refunds,
-            mut foreign,
-            ..
-        } = kept;
-        lines.clear();
-        payments.clear();
-        confirms.clear();
-        refunds.clear();
-        foreign.clear();
-        *self = Order {
-            lines,
-            payments,
-            confirms,
-            refunds,
-            foreign,
-            ..Order::default()
-        };
+        self.status = Status::Rejected;
+        self.closed = false;
+        (self.discount, self.wallet_amount, self.payable) = (0, 0, 0);
+        (self.returned, self.wallet_returned) = (0, 0);
+        (self.deadline, self.window_end, self.attempts) = (0, 0, 0);
+        (self.cancel, self.right, self.wallet, self.main) = (None, None, None, None);
+        (self.content, self.seq, self.rules) = (0, 0, 0);
+        self.currency = Currency::from_u16(0);
+        self.hold.restore(HoldState::Released, std::iter::empty());
+        self.lines.clear();
+        self.payments.clear();
+        self.confirms.clear();
+        self.refunds.clear();
+        self.foreign.clear();
+        self.texts.clear();
     }
 }

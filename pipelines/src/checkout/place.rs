@@ -240,6 +240,7 @@ impl Desk {
         }));
         if let Some(right) = terms.right {
             self.facts.grants[right as usize].holder = Some(t.number);
+            self.holders.insert(t.number, t.id.clone());
         }
         if terms.payable == 0 {
             self.sell(t);

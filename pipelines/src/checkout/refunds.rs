@@ -221,10 +221,7 @@ impl Desk {
     }
 
     fn raise_for_payment(&mut self, t: &Touched, payment: usize, kind: AttentionKind) {
-        let key = t.order.payments[payment]
-            .key
-            .as_deref()
-            .expect("the record has named the payment");
+        let key = t.order.key(payment).expect("the record has named the payment");
         self.attention
             .raise(kind.word(), &format!("{}/{key}", t.id), None, self.now);
     }

@@ -218,7 +218,7 @@ impl Rows {
         let epoch = self.epoch;
         self.of(View::Payments).upsert(&PaymentsRow {
             order_id: &t.id,
-            payment_key: key_of(payment),
+            payment_key: key_of(&t.order, index),
             attempt: (payment.attempt > 0).then_some(i64::from(payment.attempt)),
             currency: currency_of(payment).get(),
             submitted: payment.submitted,
@@ -242,7 +242,7 @@ impl Rows {
             return;
         }
         self.of(View::Payments)
-            .patch(&(t.id.as_str(), key_of(payment)), |patch| {
+            .patch(&(t.id.as_str(), key_of(&t.order, index)), |patch| {
                 if payment.currency != old.currency {
                     patch.set(c::currency, &currency_of(payment).get());
                 }
@@ -283,7 +283,7 @@ impl Rows {
                     idempotency_key: &key,
                     kind: "confirm",
                     order_id: &t.id,
-                    payment_key: key_of(payment),
+                    payment_key: key_of(&t.order, confirm.payment),
                     attempt: Some(i64::from(confirm.attempt)),
                     refund_id: None,
                     amount: payment.submitted,
@@ -335,7 +335,7 @@ impl Rows {
                 idempotency_key: &key,
                 kind: "refund",
                 order_id: &t.id,
-                payment_key: key_of(payment),
+                payment_key: key_of(&t.order, refund.payment),
                 attempt: None,
                 refund_id: Some(&refund_id(&t.id, index)),
                 amount: refund.asked,
@@ -376,7 +376,7 @@ impl Rows {
             };
             let (was, is) = (before.is_some_and(failed), failed(order));
             if was != is {
-                let subject = format!("{}/{}", t.id, key_of(&order.payments[index]));
+                let subject = format!("{}/{}", t.id, key_of(order, index));
                 self.attend(was, is, AttentionKind::RefundFailed, &subject, now);
             }
         }
@@ -414,15 +414,14 @@ impl Rows {
 }
 
 /// The key of a payment that this epoch changed: whatever changes a payment names it, or finds it kept.
-fn key_of(payment: &Payment) -> &str {
-    payment
-        .key
-        .as_deref()
+fn key_of(order: &Order, payment: usize) -> &str {
+    order
+        .key(payment)
         .expect("a payment that changes has its key at hand")
 }
 
 fn shown_key(order: &Order) -> Option<&str> {
-    order.shown_payment().map(|index| key_of(&order.payments[index]))
+    order.shown_payment().map(|index| key_of(order, index))
 }
 
 fn shown_print(order: &Order) -> Option<u64> {

@@ -11,7 +11,7 @@ use contract::words::{Note, RefundReason, Status};
 use super::book::{Cause, Touched};
 use super::desk::{Desk, Fate};
 use super::json::{message_detail, text_detail};
-use super::order::{Confirm, Payment};
+use super::order::Confirm;
 
 impl Desk {
     /// Leaves a timeline row without a change of status.
@@ -34,16 +34,13 @@ impl Desk {
             Status::AwaitingPayment if t.order.matches(amount, r.currency) => {
                 t.order.attempts += 1;
                 let attempt = t.order.attempts;
-                let payment = Payment {
-                    attempt,
-                    submitted: amount,
-                    ..Payment::new(key, r.currency)
-                };
-                t.order.payments.push(payment);
+                let payment = t.order.add_payment(key, r.currency);
+                t.order.payments[payment].attempt = attempt;
+                t.order.payments[payment].submitted = amount;
                 self.ledger.freeze(&mut t.order.hold, true);
                 t.order.confirms.push(Confirm {
                     attempt,
-                    payment: t.order.payments.len() - 1,
+                    payment,
                     issued: 1,
                     issued_at: self.now.ms(),
                     overdue: false,
@@ -78,10 +75,7 @@ impl Desk {
             self.note(t, Note::Duplicate);
             return Fate::Applied;
         }
-        let payment = payment.unwrap_or_else(|| {
-            t.order.payments.push(Payment::new(key, r.currency));
-            t.order.payments.len() - 1
-        });
+        let payment = payment.unwrap_or_else(|| t.order.add_payment(key, r.currency));
         let is_paying = t.order.paying() == Some(payment);
         t.order.payments[payment].captured = amount;
         t.order.payments[payment].currency = r.currency.to_u16();

@@ -16,8 +16,8 @@ impl Checkout {
         self.look_for_answers();
         self.write_orders();
         self.write_accounts();
-        self.book.settle();
         self.intake.new_grants.clear();
+        self.desk.holders.clear();
         self.write_counts();
         self.desk.attention.write(self.rows.of(View::Attention));
         self.desk.audit.write(self.rows.of(View::Audits));
@@ -31,10 +31,14 @@ impl Checkout {
     fn fire_expiries(&mut self) {
         while let Some((_, numbers)) = self.desk.expiries.pop(self.desk.now.ms()) {
             let waiting = |number: &u32| self.book.glance(*number).status == Status::AwaitingPayment;
-            let waiting: Vec<u32> = numbers.into_iter().filter(waiting).collect();
-            let mut touched: Vec<_> = waiting.iter().map(|number| self.book.take(*number, "")).collect();
-            touched.sort_by(|a, b| a.id.cmp(&b.id));
-            for mut t in touched {
+            let mut waiting: Vec<(String, u32)> = numbers
+                .into_iter()
+                .filter(waiting)
+                .map(|number| (self.book.id(number), number))
+                .collect();
+            waiting.sort_unstable();
+            for (id, number) in waiting {
+                let mut t = self.book.take(number, &id);
                 self.desk.expire(&mut t);
                 self.book.give(t);
             }
@@ -68,15 +72,16 @@ impl Checkout {
 
     fn write_orders(&mut self) {
         for place in self.book.touched_by_id() {
-            let touched = self.book.touched(place);
-            let known = self.book.before(touched, &mut self.before);
+            let (touched, known) = self.book.load(place, &mut self.before);
             let before = known.then_some(&self.before);
             if let Some(before) = before {
                 self.desk.audit.order(before, &self.desk.facts, -1);
             }
             self.desk.audit.order(&touched.order, &self.desk.facts, 1);
-            self.rows.order(touched, before, &self.desk.facts);
+            self.rows.order(&touched, before, &self.desk.facts);
+            self.book.settle(touched);
         }
+        self.book.end();
     }
 
     fn write_accounts(&mut self) {
@@ -138,9 +143,8 @@ impl Checkout {
         let grant = self.desk.facts.grants[number as usize];
         let epoch = self.desk.epoch_number();
         let state = state_of(levels);
-        let order_id = grant
-            .holder
-            .map(|holder| self.book.id(holder).expect("who takes a right is touched"));
+        let holder = grant.holder.filter(|_| grant.holder != grant.shown);
+        let order_id = holder.map(|holder| self.desk.holders[&holder].as_str());
         let campaign_id = self.desk.facts.campaign_ids.get(grant.campaign);
         let customer_id = self.desk.facts.customers.get(grant.customer);
         let new = self.intake.new_grants.iter().find(|new| new.grant == number);
@@ -159,10 +163,10 @@ impl Checkout {
         } else if state != state_of(before) || grant.holder != grant.shown {
             out.patch(&(campaign_id, customer_id), |patch| {
                 use views::coupon_grants as c;
-                patch
-                    .set(c::state, &state.word())
-                    .set(c::order_id, &order_id)
-                    .set(c::epoch, &epoch);
+                patch.set(c::state, &state.word()).set(c::epoch, &epoch);
+                if grant.holder != grant.shown {
+                    patch.set(c::order_id, &order_id);
+                }
             });
         }
         self.desk.facts.grants[number as usize].shown = grant.holder;
