@@ -5,6 +5,7 @@ use std::hint::black_box;
 
 use bumpalo::Bump;
 use contract::decode::decode;
+use contract::delta::Delta;
 use contract::log::Epoch;
 use contract::time::Time;
 use pipelines::checkout::Checkout;
@@ -74,10 +75,10 @@ fn decide_all(mix: &Mix, prelude: &Mix, arena: &mut Bump) -> Decided {
     let (mut changes, mut bytes) = (0, 0);
     let start = Stopwatch::start();
     for (epoch, records) in (2..).zip(mix.epochs()) {
-        for delta in black_box(job.epoch(Epoch(epoch), clock(epoch), records, arena)) {
-            changes += delta.len();
-            bytes += delta.size_bytes();
-        }
+        let deltas = black_box(job.epoch(Epoch(epoch), clock(epoch), records, arena));
+        changes += deltas.iter().map(Delta::len).sum::<usize>();
+        bytes += deltas.iter().map(Delta::size_bytes).sum::<usize>();
+        job.recycle(deltas);
     }
     Decided {
         seconds: start.seconds(),

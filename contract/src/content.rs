@@ -1,8 +1,9 @@
 //! Fingerprints: of ids and of a record's content.
 //!
-//! Both are SipHash-1-3 with 128 bits and fixed keys, so that they are the same in every run and on every machine.
-//! Non-guarantee: the keys are public, so this is no defence against someone with the means to search 2^64 inputs for
-//! two ids of their own that collide; a given id of somebody else would take about 2^128.
+//! Both are SipHash-1-3 with 128 bits and fixed keys, so that they are the same in every run and on every
+//! machine. Non-guarantee: the keys are public, so this is no defence against someone with the means to
+//! search 2^64 inputs for two ids of their own that collide; a given id of somebody else would take about
+//! 2^128.
 
 use std::hash::Hasher as _;
 
@@ -24,8 +25,8 @@ impl Fingerprint {
     }
 }
 
-/// A record's content: its known fields, defaults filled in, times as instants. Two records have the same content
-/// exactly if their encodings are the same, and then the same digest.
+/// A record's content: its known fields, defaults filled in, times as instants. Two records have the same
+/// content exactly if their encodings are the same, and then the same digest.
 #[derive(Clone, Debug, Default)]
 pub struct Content {
     bytes: Vec<u8>,

@@ -1,8 +1,9 @@
 //! From a record's bytes to a valid [`Record`], or to the reason why it is quarantined.
 //!
-//! Two ways, one answer: [`Cursor`] reads the usual shapes in one pass; whatever it does not read goes to the careful
-//! way, which alone judges, in the contract's order (section 1, Quarantine): `too_large`, `bad_utf8`, `bad_json`, the
-//! type, field by field, `key_mismatch`. The reasons after that need the state of a job.
+//! Two ways, one answer: [`Cursor`] reads the usual shapes in one pass; whatever it does not read goes to
+//! the careful way, which alone judges, in the contract's order (section 1, Quarantine): `too_large`,
+//! `bad_utf8`, `bad_json`, the type, field by field, `key_mismatch`. The reasons after that need the state
+//! of a job.
 
 use bumpalo::Bump;
 
@@ -102,7 +103,8 @@ pub fn decode<'a>(
     careful(topic, key, value, arena)
 }
 
-/// Reads a value in the quick way, its key aside. `None` is no verdict. For tests: [`decode`] is what to call.
+/// Reads a value in the quick way, its key aside. `None` is no verdict. For tests: [`decode`] is what to
+/// call.
 #[doc(hidden)]
 #[inline]
 pub fn quick<'a>(topic: Topic, text: &'a str, arena: &'a Bump) -> Option<Record<'a>> {
@@ -173,8 +175,8 @@ pub fn careful<'a>(
     fields_of(topic, key, fields, arena)
 }
 
-/// What is said of a known field that stands there twice. Of a `type` twice it can't be said which one holds, so the
-/// record has no kind then.
+/// What is said of a known field that stands there twice. Of a `type` twice it can't be said which one
+/// holds, so the record has no kind then.
 fn twice<'a>(name: &str, kind: Option<&'static str>) -> Result<Record<'a>, Rejected> {
     Err(Rejected {
         reason: Reason::BadJson,

@@ -222,6 +222,20 @@ impl DeltaBuilder {
         self.close(start, columns, Op::Delete);
     }
 
+    /// Takes the buffers of a delta that nobody needs any more: a new one of this size costs the system its pages.
+    pub fn recycle(&mut self, delta: Delta) {
+        let Delta {
+            mut bytes,
+            mut entries,
+            ..
+        } = delta;
+        if self.is_empty() && bytes.capacity() > self.bytes.capacity() {
+            bytes.clear();
+            entries.clear();
+            (self.bytes, self.entries) = (bytes, entries);
+        }
+    }
+
     /// Whether nothing was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -251,11 +265,8 @@ impl DeltaBuilder {
     /// # Panics
     /// If a key was changed twice.
     pub fn finish(&mut self, epoch: Epoch) -> Delta {
-        // The next epoch will likely change about as much.
-        let next = Vec::with_capacity(self.bytes.len());
-        let bytes = std::mem::replace(&mut self.bytes, next);
-        let next = Vec::with_capacity(self.entries.len());
-        let mut entries = std::mem::replace(&mut self.entries, next);
+        let bytes = std::mem::take(&mut self.bytes);
+        let mut entries = std::mem::take(&mut self.entries);
         let key = |e: &Entry| &bytes[e.start as usize..e.columns as usize];
         let order = |a: &Entry, b: &Entry| a.prefix.cmp(&b.prefix).then_with(|| key(a).cmp(key(b)));
         if !entries.is_sorted_by(|a, b| order(a, b).is_le()) {

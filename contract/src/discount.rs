@@ -33,7 +33,8 @@ pub struct Discount {
 }
 
 impl Discount {
-    /// What it takes off `total`, both in minor units: at most `max_amount` and at most `total` (rules, section 3).
+    /// What it takes off `total`, both in minor units: at most `max_amount` and at most `total` (rules,
+    /// section 3).
     #[must_use]
     pub fn of(&self, total: i64) -> i64 {
         let full = match self.measure {

@@ -1,8 +1,10 @@
-//! The records: every type of every topic, once, from which decoding, content, JSON and JSON Schema are derived.
+//! The records: every type of every topic, once, from which decoding, content, JSON and JSON Schema are
+//! derived.
 //!
-//! The table at the end is the contract's, section 1, in its order: the order in which fields are judged. `?` marks a
-//! field that may be absent, `=` one with a default, `key` the topic's key. Records borrow from the value that they
-//! were read from, and from an arena for lists and for texts with escapes, so they are plain copies of a few words.
+//! The table at the end is the contract's, section 1, in its order: the order in which fields are judged.
+//! `?` marks a field that may be absent, `=` one with a default, `key` the topic's key. Records borrow from
+//! the value that they were read from, and from an arena for lists and for texts with escapes, so they are
+//! plain copies of a few words.
 
 use bumpalo::Bump;
 use serde_json::Value as Json;
@@ -60,10 +62,12 @@ macro_rules! records {
                 match self { $( $( Record::$name(_r) => records!(@key _r $key), )+ )+ }
             }
 
-            /// Read quickly where its type stands first. `None` if it does not, or is none of the topic's; `Some(None)`
-            /// if the rest is not to be read quickly.
+            /// Read quickly where its type stands first. `None` if it does not, or is none of the topic's;
+            /// `Some(None)` if the rest is not to be read quickly.
             #[inline]
-            pub(crate) fn quick_typed(topic: Topic, cursor: &mut Cursor<'a>, arena: &'a Bump) -> Option<Option<Self>> {
+            pub(crate) fn quick_typed(topic: Topic, cursor: &mut Cursor<'a>, arena: &'a Bump)
+                -> Option<Option<Self>>
+            {
                 if !cursor.takes(b'{', b"\"type\":") {
                     return None;
                 }
@@ -77,7 +81,9 @@ macro_rules! records {
             }
 
             /// Read quickly where its type is `kind`, wherever that stands.
-            pub(crate) fn quick(topic: Topic, kind: &str, cursor: &mut Cursor<'a>, arena: &'a Bump) -> Option<Self> {
+            pub(crate) fn quick(topic: Topic, kind: &str, cursor: &mut Cursor<'a>, arena: &'a Bump)
+                -> Option<Self>
+            {
                 match topic { $( Topic::$topic => match kind {
                     $( $kind => $name::quick_fields(cursor, arena, false).map(Record::$name), )+
                     _ => None,
@@ -89,7 +95,9 @@ macro_rules! records {
                 topic: Topic, kind: &str, fields: &[(&'a str, Node<'a>)], arena: &'a Bump,
             ) -> Option<Result<Self, Fault>> {
                 match topic { $( Topic::$topic => match kind {
-                    $( $kind => Some($name::careful_fields(fields, &Path::Record, arena).map(Record::$name)), )+
+                    $( $kind => {
+                        Some($name::careful_fields(fields, &Path::Record, arena).map(Record::$name))
+                    } )+
                     _ => None,
                 }, )+ }
             }
@@ -259,8 +267,8 @@ records! {
     Reviews key review_id {
         /// A customer's review of a product.
         ReviewPosted "review_posted" {
-            review_id: ReviewId<'a>, customer_id: CustomerId<'a>, sku: Sku<'a>, rating: Rating, text: Prose<'a>,
-            order_id: OrderId<'a> [?], images: Images<'a> [= List::EMPTY],
+            review_id: ReviewId<'a>, customer_id: CustomerId<'a>, sku: Sku<'a>, rating: Rating,
+            text: Prose<'a>, order_id: OrderId<'a> [?], images: Images<'a> [= List::EMPTY],
         }
         /// Another rating or text.
         ReviewEdited "review_edited" { review_id: ReviewId<'a>, rating: Rating [?], text: Prose<'a> [?], }

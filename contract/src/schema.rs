@@ -2,9 +2,10 @@
 //!
 //! [`files`] yields every generated file; `cargo xtask schema` writes them, a test compares them.
 //!
-//! Non-guarantees: JSON Schema can't say that a field stands there once, that a whole number is written without
-//! fraction, exponent or minus zero, that a day exists in its month, how deep and how long a value may be, or that the
-//! key is the entity's id. [`crate::decode::decode`] judges all of that; whatever it accepts is valid by the schemas.
+//! Non-guarantees: JSON Schema can't say that a field stands there once, that a whole number is written
+//! without fraction, exponent or minus zero, that a day exists in its month, how deep and how long a value
+//! may be, or that the key is the entity's id. [`crate::decode::decode`] judges all of that; whatever it
+//! accepts is valid by the schemas.
 
 mod asyncapi;
 mod yaml;
@@ -151,7 +152,7 @@ fn timeline() -> Stream {
         ours: true,
         kinds: vec![Kind {
             name: "timeline",
-            meaning: "The epoch holds every record below these offsets. Of records for one epoch the first counts.",
+            meaning: "The epoch holds every record below these offsets. The first record of an epoch counts.",
             schema: object_schema(None, fields),
         }],
     }

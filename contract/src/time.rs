@@ -1,9 +1,10 @@
 //! Instants: RFC 3339 in, RFC 3339 in UTC with milliseconds out.
 //!
-//! An instant is a number of milliseconds since 1970-01-01T00:00:00Z, of the years 1970 to 9999 (contract, Values).
-//! Parsing cuts to milliseconds. It follows RFC 3339, section 5.6: `T` and `Z` in either case, an offset of hours and
-//! minutes, leap years; a space for the `T` and a second 60 are refused. Civil dates are converted by Howard Hinnant's
-//! `days_from_civil` (<https://howardhinnant.github.io/date_algorithms.html>).
+//! An instant is a number of milliseconds since 1970-01-01T00:00:00Z, of the years 1970 to 9999 (contract,
+//! Values). Parsing cuts to milliseconds. It follows RFC 3339, section 5.6: `T` and `Z` in either case, an
+//! offset of hours and minutes, leap years; a space for the `T` and a second 60 are refused. Civil dates
+//! are converted by Howard Hinnant's `days_from_civil`
+//! (<https://howardhinnant.github.io/date_algorithms.html>).
 
 use std::fmt;
 

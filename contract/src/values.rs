@@ -1,8 +1,9 @@
-//! The values that records are made of: ids, whole numbers in a range, texts, times; each valid once it exists.
+//! The values that records are made of: ids, whole numbers in a range, texts, times; each valid once it
+//! exists.
 //!
-//! A type here knows five things about itself: how to be read quickly, how to be read with care (saying what is wrong
-//! and where), how it counts towards a record's content, how it is written, and its JSON Schema. Ranges are those of
-//! the contract, section 1, Values.
+//! A type here knows five things about itself: how to be read quickly, how to be read with care (saying
+//! what is wrong and where), how it counts towards a record's content, how it is written, and its JSON
+//! Schema. Ranges are those of the contract, section 1, Values.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! The clock of the next epoch: often at the very end of a window, a millisecond before, or a millisecond after.
+//! The clock of the next epoch: often at the very end of a window, a millisecond before, or a millisecond
+//! after.
 
 use contract::time::Time;
 
@@ -81,8 +82,8 @@ pub(crate) fn next(rng: &mut Rng, snapshot: &Snapshot, now: Time, pace: Pace) ->
     (Time::from_ms(now.ms() + step).unwrap_or(now), None)
 }
 
-/// The times to come at which something happens or ceases to be possible; some of the many at which refunds should
-/// have been answered.
+/// The times to come at which something happens or ceases to be possible; some of the many at which refunds
+/// should have been answered.
 fn moments(rng: &mut Rng, snapshot: &Snapshot, now: Time) -> Vec<Moment> {
     let mut moments = Vec::new();
     for order in &snapshot.orders {

@@ -261,6 +261,26 @@ impl Draft<'_> {
     }
 }
 
+/// Runs `test` on the first epoch of a log whose tables are empty, and gives out its records.
+#[cfg(test)]
+pub(crate) fn with_draft(seed: u64, test: impl FnOnce(&mut Draft<'_>)) -> Vec<PlannedRecord> {
+    let mut generator = Generator::new(seed, Profile::Garbage);
+    let mut draft = Draft {
+        rng: &mut generator.rng,
+        memory: &mut generator.memory,
+        snap: &Snapshot::default(),
+        profile: Profile::Garbage,
+        now: generator.clock,
+        focus: None,
+        sketches: BTreeMap::new(),
+        taken: BTreeMap::new(),
+        paid: BTreeSet::new(),
+        records: Vec::new(),
+    };
+    test(&mut draft);
+    draft.records
+}
+
 /// FNV-1a.
 fn hash(key: &[u8]) -> u64 {
     let step = |h: u64, b: &u8| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3);

@@ -1,11 +1,27 @@
 //! Random logs that steer towards rare states, and an account of what they reached.
 //!
-//! A [`Generator`] makes a log epoch by epoch: it reads the tables as of the epoch before, so that it can aim: at an
-//! order whose deadline is due this very millisecond, a refund that failed, a campaign with one right left. Everything
-//! follows from the seed, the [`Profile`] and the tables. A [`Coverage`] tells from the tables which cells of the rules
-//! were reached, and which are still missing. [`describe`] prints a log for people.
+//! A [`Generator`] makes a log epoch by epoch: it reads the tables as of the epoch before, so that it can
+//! aim: at an order whose deadline is due this very millisecond, a refund that failed, a campaign with one
+//! right left. Everything follows from the seed, the [`Profile`] and the tables. A [`Coverage`] tells from
+//! the tables which cells of the rules were reached, and which are still missing. [`describe()`] prints a log
+//! for people.
 //!
 //! No I/O, no clock but the log's.
+//!
+//! ```
+//! use contract::log::MemoryLog;
+//! use contract::tables::Tables;
+//! use millrace_sim::{Coverage, Generator, Profile, append};
+//!
+//! let seed = 7;
+//! let mut generator = Generator::new(seed, Profile::from_seed(seed));
+//! let (mut log, mut coverage) = (MemoryLog::new(), Coverage::new());
+//! let before = Tables::new();
+//! append(&generator.next_epoch(&before), &mut log);
+//! let after = Tables::new(); // what an implementation makes of log.records(0)
+//! coverage.observe(&before, &after);
+//! assert!(!coverage.missing().is_empty());
+//! ```
 
 mod actions;
 mod cells;

@@ -90,7 +90,8 @@ impl Profile {
 
     /// The weights of the actions.
     pub(crate) fn actions(self) -> [(Action, u64); 13] {
-        // catalog, stock, campaign, claim, wallet, place, order, rules, attention, cart, review, repeat, garbage
+        // catalog, stock, campaign, claim, wallet, place, order, rules, attention, cart, review, repeat,
+        // garbage
         let weights: [u64; 13] = match self {
             Profile::Mixed => [4, 5, 2, 4, 4, 14, 40, 2, 3, 3, 4, 6, 6],
             Profile::Payments => [1, 2, 1, 1, 1, 5, 75, 2, 2, 1, 1, 4, 2],

@@ -28,7 +28,8 @@ impl Rng {
         result
     }
 
-    /// A number below `n`; 0 if `n` is 0. The bias of the multiplication is far below what steering could notice.
+    /// A number below `n`; 0 if `n` is 0. The bias of the multiplication is far below what steering could
+    /// notice.
     pub fn below(&mut self, n: u64) -> u64 {
         let wide = u128::from(self.next_u64()) * u128::from(n);
         u64::try_from(wide >> 64).unwrap_or(0)

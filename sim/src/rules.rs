@@ -1,7 +1,7 @@
 //! The rules that random logs put in force.
 //!
-//! What a version says is a function of its number, so that whoever sees the version of an order's rules in a table
-//! knows its windows, and the clock can be set to the very ends of them.
+//! What a version says is a function of its number, so that whoever sees the version of an order's rules in a
+//! table knows its windows, and the clock can be set to the very ends of them.
 
 use contract::time::Time;
 

@@ -1,4 +1,5 @@
-//! The types of records and their fields (contract, section 1), for those who make them: right ones and wrong ones.
+//! The types of records and their fields (contract, section 1), for those who make them: right ones and wrong
+//! ones.
 
 use contract::log::Topic;
 

@@ -1,7 +1,7 @@
 //! Ways of writing the same record: JSON that differs in bytes and not in meaning.
 //!
-//! Order of fields, white space, fields that nobody knows, escapes, `null` for what is absent, defaults written out or
-//! left out, and the many texts of one instant.
+//! Order of fields, white space, fields that nobody knows, escapes, `null` for what is absent, defaults
+//! written out or left out, and the many texts of one instant.
 
 use contract::time::Time;
 

@@ -1,7 +1,7 @@
 //! What the tables say, in the form in which a generator asks for it.
 //!
-//! Everything is owned: an [`Order`] is also the sketch on which the moves of one epoch predict what the earlier ones
-//! of the same epoch will have done.
+//! Everything is owned: an [`Order`] is also the sketch on which the moves of one epoch predict what the
+//! earlier ones of the same epoch will have done.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,6 +54,7 @@ pub(crate) struct Order {
     pub wallet_amount: i64,
     pub payable: i64,
     pub key: Option<String>,
+    pub campaign: Option<String>,
     pub deadline: Option<Time>,
     pub rules: i64,
     pub confirmed_at: Option<Time>,
@@ -328,6 +329,7 @@ fn order(row: Cells<'_>) -> Order {
         wallet_amount: row.int(c::wallet_amount),
         payable: row.int(c::payable),
         key: row.maybe_text(c::payment_key).map(str::to_owned),
+        campaign: row.maybe_text(c::campaign_id).map(str::to_owned),
         deadline: row.time(c::deadline),
         rules: row.int(c::rules),
         ..Order::default()

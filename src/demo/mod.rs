@@ -85,10 +85,11 @@ fn decide(log: &MemoryLog) -> Decided {
         let start = Instant::now();
         let deltas = job.epoch(binding.epoch, binding.clock, log.records(index), &mut arena);
         decided.took += start.elapsed();
-        for delta in deltas {
+        for delta in &deltas {
             decided.changes += delta.len();
-            decided.tables.apply(&delta);
+            decided.tables.apply(delta);
         }
+        job.recycle(deltas);
         bar.inc(1);
     }
     bar.finish_and_clear();

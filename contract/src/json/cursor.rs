@@ -1,7 +1,7 @@
 //! The quick way: one pass over a record's value, borrowing from it.
 //!
-//! Every method returns `None` where it meets something that it does not read; the caller then takes the careful way
-//! from the start. `None` is never a verdict on the record.
+//! Every method returns `None` where it meets something that it does not read; the caller then takes the
+//! careful way from the start. `None` is never a verdict on the record.
 
 /// A place in a record's value.
 #[derive(Clone, Debug)]
@@ -113,8 +113,8 @@ impl<'a> Cursor<'a> {
         (self.at == self.text.len() || self.ahead().is_none()).then_some(())
     }
 
-    /// Consumes `opening` (an object's brace or a field's comma), at most one space, and `name` with its quotes and
-    /// colon, if exactly these come next: a field where the contract's order leads to expect it.
+    /// Consumes `opening` (an object's brace or a field's comma), at most one space, and `name` with its
+    /// quotes and colon, if exactly these come next: a field where the contract's order leads to expect it.
     #[inline]
     pub fn takes(&mut self, opening: u8, name: &[u8]) -> bool {
         let [first, rest @ ..] = self.rest() else {
@@ -123,8 +123,8 @@ impl<'a> Cursor<'a> {
         if *first != opening {
             return false;
         }
-        // Two comparisons instead of one behind a space or none: which one it is can be foretold, so that what
-        // follows need not wait for it.
+        // Two comparisons instead of one behind a space or none: which one it is can be foretold, so that
+        // what follows need not wait for it.
         if rest.starts_with(name) {
             self.at += 1 + name.len();
             return true;
@@ -263,7 +263,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Passes over the value of a field of ours, nested or not, without judging it: for finding `type` behind it.
+    /// Passes over the value of a field of ours, nested or not, without judging it: for finding `type`
+    /// behind it.
     pub fn pass(&mut self) -> Option<()> {
         let mut depth = 0u32;
         loop {
@@ -286,8 +287,8 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The number that the digits at the start of `bytes` make, and how many they are, all at once. Of 8 digits the number
-/// is not told.
+/// The number that the digits at the start of `bytes` make, and how many they are, all at once. Of 8 digits
+/// the number is not told.
 #[inline]
 fn digits(bytes: &[u8; 8]) -> (i64, usize) {
     const EACH: u64 = 0x0101_0101_0101_0101;

@@ -1,9 +1,9 @@
 //! Strict JSON (RFC 8259), read in two ways that must agree.
 //!
-//! [`cursor::Cursor`] reads the common shapes of a record in one pass and gives up (`None`) at anything unusual: an
-//! escape, a nested unknown value, any error. [`tree`] then reads the whole value with care, every rule of the
-//! contract in its order. The property that guards both: whatever the cursor accepts, the tree accepts alike
-//! (`contract/tests/decode.rs`).
+//! [`cursor::Cursor`] reads the common shapes of a record in one pass and gives up (`None`) at anything
+//! unusual: an escape, a nested unknown value, any error. [`tree`] then reads the whole value with care,
+//! every rule of the contract in its order. The property that guards both: whatever the cursor accepts, the
+//! tree accepts alike (`contract/tests/decode/properties.rs`).
 
 pub mod cursor;
 pub mod tree;

@@ -1,4 +1,5 @@
-//! The careful way: the whole value as a tree that forgets nothing (fields in order and twice, numbers as written).
+//! The careful way: the whole value as a tree that forgets nothing (fields in order and twice, numbers as
+//! written).
 //!
 //! Fails with what is wrong and at which byte; never panics, recursion is bounded by [`DEPTH_MAX`].
 

@@ -125,8 +125,8 @@ pub(crate) fn found<'n, 'a>(fields: &'n [(&'a str, Node<'a>)], name: &str) -> Op
 pub trait Fields<'a>: Copy {
     /// Their names, in the contract's order.
     const NAMES: &'static [&'static str];
-    /// Reads them quickly, to behind the closing brace: from the opening one or, `typed`, from the comma behind a
-    /// `type` that has been read. Else a `type` among them is passed over.
+    /// Reads them quickly, to behind the closing brace: from the opening one or, `typed`, from the comma
+    /// behind a `type` that has been read. Else a `type` among them is passed over.
     fn quick_fields(cursor: &mut Cursor<'a>, arena: &'a Bump, typed: bool) -> Option<Self>;
     /// Reads them with care.
     ///
@@ -188,7 +188,8 @@ macro_rules! fields {
             fn quick_fields(cursor: &mut Cursor<'a>, arena: &'a Bump, typed: bool) -> Option<Self> {
                 $( let mut $field: Option<$ty> = None; )+
                 let (mut seen, mut opening) = if typed { (TYPE, b',') } else { (0u32, b'{') };
-                // Usually the fields stand in the contract's order, so that each is looked for where it is expected.
+                // Usually the fields stand in the contract's order, so that each is looked for where it is
+                // expected.
                 let mut bit = 1u32;
                 $(
                     if cursor.takes(opening, concat!("\"", stringify!($field), "\":").as_bytes()) {

@@ -30,9 +30,9 @@ pub(super) fn document(streams: &[Stream]) -> Json {
         "info": {
             "title": "millrace",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "The streams that millrace reads and writes: Kafka topics, or the embedded log. Keys and \
-                values are UTF-8; a value is one JSON object of at most 1,048,576 bytes. A record that can't be used \
-                becomes a row of the view `quarantine`.",
+            "description": "The streams that millrace reads and writes: Kafka topics, or the embedded log. Keys \
+                and values are UTF-8; a value is one JSON object of at most 1,048,576 bytes. A record that can't \
+                be used becomes a row of the view `quarantine`.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",

@@ -108,7 +108,9 @@ macro_rules! ids {
             }
         }
 
-        string_field!([] $name<'a>, id_expected(ID_MAX), id_schema(ID_MAX), |cursor| cursor.id(ID_MAX).map($name));
+        string_field!(
+            [] $name<'a>, id_expected(ID_MAX), id_schema(ID_MAX), |cursor| cursor.id(ID_MAX).map($name)
+        );
     )+ };
 }
 
@@ -273,8 +275,9 @@ impl<'a> Field<'a> for Time {
     }
 
     fn schema() -> Json {
-        let pattern = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\
-            (\\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
+        let pattern = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]\
+            ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?\
+            ([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
         json!({"type": "string", "format": "date-time", "pattern": pattern})
     }
 }

@@ -44,7 +44,8 @@ fn defaults_field_order_instants_escapes_and_unknown_fields_make_no_difference()
     }
     assert_eq!(
         order(
-            r#" "lines" : [ {"unit_price":2,"x":1,"quantity":1,"sku":"\u0073"} ],"currency":"KRW","customer_id":"c""#
+            r#" "lines" : [ {"unit_price":2,"x":1,"quantity":1,"sku":"\u0073"} ],
+            "currency":"KRW","customer_id":"c""#
         ),
         plain
     );
@@ -60,7 +61,8 @@ fn defaults_field_order_instants_escapes_and_unknown_fields_make_no_difference()
 fn lists_and_discounts_count_with_their_shape() {
     let review = |images: &str| {
         let value = format!(
-            r#"{{"type":"review_posted","review_id":"k","customer_id":"c","sku":"s","rating":1,"text":""{images}}}"#
+            r#"{{"type":"review_posted","review_id":"k","customer_id":"c","sku":"s","rating":1,
+                "text":""{images}}}"#
         );
         digest(Topic::Reviews, "k", &value)
     };
@@ -77,7 +79,8 @@ fn lists_and_discounts_count_with_their_shape() {
     assert_eq!(distinct.len(), all.len());
     let campaign = |discount: &str| {
         let value = format!(
-            r#"{{"type":"campaign_created","campaign_id":"k","name":"n","quota":1,"currency":"KRW","discount":{discount}}}"#
+            r#"{{"type":"campaign_created","campaign_id":"k","name":"n","quota":1,"currency":"KRW",
+                "discount":{discount}}}"#
         );
         digest(Topic::Coupons, "k", &value)
     };

@@ -24,7 +24,8 @@ fn with(of: &Type, name: &str, value: Option<&str>) -> (String, String) {
     (out, key)
 }
 
-/// The verdict, and the judge's, who must agree. A changed id is its own key's mismatch, which is no field's fault.
+/// The verdict, and the judge's, who must agree. A changed id is its own key's mismatch, which is no
+/// field's fault.
 fn verdict_with(of: &Type, name: &str, value: Option<&str>) -> &'static str {
     let (json, key) = with(of, name, value);
     let said = verdict(of.topic, Some(key.as_bytes()), Some(json.as_bytes()));
@@ -288,7 +289,8 @@ fn money_ends_at_2_to_the_53_less_1() {
         ("1", "ok"),
     ] {
         let value = format!(
-            r#"{{"type":"payment_confirmed","order_id":"k","payment_key":"p","amount":{amount},"currency":"KRW"}}"#
+            r#"{{"type":"payment_confirmed","order_id":"k","payment_key":"p","amount":{amount},
+                "currency":"KRW"}}"#
         );
         assert_eq!(of(Topic::Payments, &value), reason, "{amount}");
     }

@@ -15,7 +15,8 @@ fn review(fields: &str) -> &'static str {
 /// The verdict on a campaign whose discount has `fields`.
 fn discount(fields: &str) -> &'static str {
     let value = format!(
-        r#"{{"type":"campaign_created","campaign_id":"k","name":"n","quota":1,"currency":"KRW","discount":{{{fields}}}}}"#
+        r#"{{"type":"campaign_created","campaign_id":"k","name":"n","quota":1,"currency":"KRW",
+            "discount":{{{fields}}}}}"#
     );
     of(Topic::Coupons, &value)
 }
@@ -23,7 +24,8 @@ fn discount(fields: &str) -> &'static str {
 /// The verdict on an order whose only line has `fields`.
 fn line(fields: &str) -> &'static str {
     let value = format!(
-        r#"{{"type":"order_placed","order_id":"k","customer_id":"c","currency":"KRW","lines":[{{{fields}}}]}}"#
+        r#"{{"type":"order_placed","order_id":"k","customer_id":"c","currency":"KRW",
+            "lines":[{{{fields}}}]}}"#
     );
     of(Topic::Orders, &value)
 }

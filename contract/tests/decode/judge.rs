@@ -218,7 +218,7 @@ fn integer(text: &str, min: i64, max: i64) -> Option<String> {
     (min..=max).contains(&number).then(|| number.to_string())
 }
 
-/// RFC 3339 by its grammar, rendered in UTC with milliseconds; days counted one year and month at a time.
+/// RFC 3339 by its grammar, rendered in UTC with milliseconds; days counted by years and months.
 pub fn time(text: &str) -> Option<String> {
     let c: Vec<char> = text.chars().collect();
     let number = |from: usize, len: usize| -> Option<i64> {
@@ -265,7 +265,7 @@ pub fn time(text: &str) -> Option<String> {
     {
         return None;
     }
-    let days: i64 = (1970..year).map(year_days).sum::<i64>() - (year..1970).map(year_days).sum::<i64>();
+    let days = days_before(year) - days_before(1970);
     let days = days + (1..month).map(|m| month_days(year, m)).sum::<i64>() + day - 1;
     let seconds = ((days * 24 + hour) * 60 + minute - offset) * 60 + second;
     let millis = format!("{millis:0<3}")[..3].to_owned();
@@ -274,14 +274,15 @@ pub fn time(text: &str) -> Option<String> {
 
 fn render(seconds: i64, millis: &str) -> Option<String> {
     let (mut days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let mut year = 1970;
     if days < 0 {
         return None;
     }
-    while days >= year_days(year) {
-        days -= year_days(year);
+    days += days_before(1970);
+    let mut year = days / 366;
+    while days_before(year + 1) <= days {
         year += 1;
     }
+    days -= days_before(year);
     let mut month = 1;
     while days >= month_days(year, month) {
         days -= month_days(year, month);
@@ -293,8 +294,9 @@ fn render(seconds: i64, millis: &str) -> Option<String> {
         .then(|| format!("\"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis}Z\""))
 }
 
-fn year_days(year: i64) -> i64 {
-    (1..=12).map(|month| month_days(year, month)).sum()
+/// Days of all years from 0 (a leap year) that lie before `year`.
+fn days_before(year: i64) -> i64 {
+    365 * year + (year + 3) / 4 - (year + 99) / 100 + (year + 399) / 400
 }
 
 fn month_days(year: i64, month: i64) -> i64 {

@@ -1,9 +1,11 @@
-//! Decoding against the contract, section 1: the quick way against the careful way, both against an independent judge,
-//! every field's bounds, everything that JSON can do, and what counts as the same content.
+//! Decoding against the contract, section 1: the quick way against the careful way, both against an
+//! independent judge, every field's bounds, everything that JSON can do, and what counts as the same
+//! content.
 
 extern crate millrace_contract as contract;
 
 mod content;
+mod corpus;
 mod fields;
 mod json;
 mod judge;

@@ -145,7 +145,8 @@ fn inner_fields_are_judged_where_their_outer_field_stands() {
     );
     assert_eq!(
         order(
-            r#""currency":"KRW","lines":[{"sku":"s","quantity":1,"unit_price":1}],"placed_at":1,"wallet_amount":-1"#
+            r#""currency":"KRW","lines":[{"sku":"s","quantity":1,"unit_price":1}],"placed_at":1,
+            "wallet_amount":-1"#
         ),
         at(Reason::BadField, "wallet_amount")
     );

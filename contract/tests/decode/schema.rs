@@ -174,7 +174,8 @@ fn what_millrace_writes_is_valid() {
         json!({"epoch": 1, "clock": "2026-11-21T09:00:00.000Z", "ends": {"orders": [-1]}})
     ));
     let mut command = json!({
-        "type": "refund", "order_id": "o", "refund_id": "o:r1", "payment_key": "p", "amount": 1, "currency": "KRW",
+        "type": "refund", "order_id": "o", "refund_id": "o:r1", "payment_key": "p", "amount": 1,
+        "currency": "KRW",
         "reason": "cancelled", "idempotency_key": "refund:o:1",
     });
     assert!(check("payment-commands", command.clone()));

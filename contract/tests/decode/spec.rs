@@ -1,5 +1,5 @@
-//! The contract's section 1 once more, written out by hand from its text and not from the code under test: what the
-//! judge judges by and what random records are made from.
+//! The contract's section 1 once more, written out by hand from its text and not from the code under test:
+//! what the judge judges by and what random records are made from.
 
 use contract::log::Topic;
 

@@ -1,5 +1,5 @@
-//! As much of JSON Schema (2020-12) as our schemas use, written by hand: the crates that know all of it take minutes to
-//! build. It panics at every keyword that it doesn't know, so that none is passed over.
+//! As much of JSON Schema (2020-12) as our schemas use, written by hand: the crates that know all of it
+//! take minutes to build. It panics at every keyword that it doesn't know, so that none is passed over.
 
 use regex_lite::Regex;
 use serde_json::Value as Json;

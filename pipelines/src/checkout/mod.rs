@@ -81,6 +81,13 @@ impl Checkout {
         self.end()
     }
 
+    /// Takes back the buffers of deltas that nobody needs any more.
+    pub fn recycle(&mut self, deltas: Vec<Delta>) {
+        for delta in deltas {
+            self.rows.of(delta.view()).recycle(delta);
+        }
+    }
+
     /// How many orders were decided.
     #[must_use]
     pub fn orders(&self) -> usize {

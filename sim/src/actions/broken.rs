@@ -1,6 +1,6 @@
 //! Bytes that are not UTF-8, and texts that are not one JSON object.
 
-use crate::doc::Doc;
+use crate::doc::{Doc, J};
 use crate::generator::Draft;
 use crate::shape;
 
@@ -129,28 +129,30 @@ fn twice(draft: &mut Draft<'_>, doc: &Doc) -> (String, String) {
 
 /// A field of an inner object twice; where there is none, the type.
 fn inner_twice(draft: &mut Draft<'_>, doc: &Doc, good: &str) -> String {
-    let name = match doc.spec.name {
-        "order_placed" => draft.rng.one_of(&["sku", "quantity", "unit_price"]),
-        "order_lines_cancel_requested" => draft.rng.one_of(&["line_no", "quantity"]),
-        "campaign_created" => draft.rng.one_of(&["type", "value", "max_amount"]),
-        _ => "type",
+    let inner: &[&str] = match doc.spec.name {
+        "order_placed" => &[
+            "[{\"sku\":\"s1\",\"quantity\":1,\"unit_price\":1,\"sku\":\"s1\"}]",
+            "[{\"quantity\":1,\"quantity\":1,\"sku\":\"s1\",\"unit_price\":1}]",
+            "[{\"sku\":\"s1\",\"quantity\":1,\"unit_price\":1},{\"unit_price\":1,\"unit\\u005fprice\":null}]",
+        ],
+        "order_lines_cancel_requested" => &[
+            "[{\"line_no\":1,\"line_no\":1,\"quantity\":1}]",
+            "[{\"line_no\":1,\"quantity\":1,\"quantity\":null}]",
+        ],
+        "campaign_created" => &[
+            "{\"type\":\"amount\",\"value\":1,\"type\":\"amount\"}",
+            "{\"type\":\"amount\",\"value\":1,\"max_amount\":null,\"max_amount\":1}",
+        ],
+        _ => return good.replacen('{', "{\"type\":null,", 1),
     };
-    // Inner objects come after the first brace; an unknown one that is hit instead makes a good record.
-    let outer = good.find('{').map_or(0, |at| at + 1);
-    match good[outer..].find('{') {
-        Some(inner) if name != "type" || doc.spec.name == "campaign_created" => {
-            let at = outer + inner + 1;
-            let twice = format!("\"{name}\":null,\"{name}\":1,");
-            let rest = good[at..].trim_start();
-            let twice = if rest.starts_with('}') {
-                twice.trim_end_matches(',')
-            } else {
-                &twice
-            };
-            format!("{}{twice}{rest}", &good[..at])
-        }
-        _ => good.replacen('{', "{\"type\":null,", 1),
-    }
+    let name = if doc.spec.name == "campaign_created" {
+        "discount"
+    } else {
+        "lines"
+    };
+    let mut doc = doc.clone();
+    doc.set(name, J::Raw(draft.rng.one_of(inner).to_owned()));
+    plain(draft, &doc)
 }
 
 /// The record with an unknown field so deep that there are `levels` levels, counting the outer object.

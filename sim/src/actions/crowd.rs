@@ -10,7 +10,8 @@ use crate::snapshot::Order;
 /// How many come: a few more than there are ranks.
 const CROWD: i64 = 104;
 
-/// In one epoch as many products come on sale, and as many customers buy and pay. Few units, so that many tie.
+/// In one epoch as many products come on sale, and as many customers buy and pay. Few units, so that many
+/// tie.
 pub(crate) fn crowd(draft: &mut Draft<'_>) {
     let currency = draft.memory.currency;
     for n in 1..=CROWD {

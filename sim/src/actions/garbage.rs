@@ -1,4 +1,5 @@
-//! Records that can't be used, of every topic and for every reason, and records at the very end of what can be.
+//! Records that can't be used, of every topic and for every reason, and records at the very end of what can
+//! be.
 
 use contract::log::Topic;
 
@@ -197,4 +198,103 @@ fn extreme(draft: &mut Draft<'_>, spec: &'static TypeSpec) {
         return draft.put(spec.topic, doc.key(), Some(text));
     }
     draft.send(doc);
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::log::MemoryLog;
+    use contract::time::Time;
+    use contract::views::{View, quarantine};
+    use oracle::Oracle;
+
+    use super::*;
+    use crate::cells::rows;
+    use crate::generator::with_draft;
+    use crate::plan::{EpochPlan, append};
+
+    /// Why the oracle quarantines the records that `make` sends, one seed after another: each reason, or ""
+    /// for none.
+    fn fates(seeds: u64, make: impl Fn(&mut Draft<'_>)) -> Vec<(String, Vec<u8>)> {
+        let fate = |seed| {
+            let mut records = with_draft(seed, &make);
+            records.truncate(1);
+            let value = records[0].value.clone().unwrap_or_default();
+            let (mut log, mut oracle) = (MemoryLog::new(), Oracle::new());
+            let plan = EpochPlan {
+                clock: Time::default(),
+                records,
+            };
+            let epoch = append(&plan, &mut log);
+            oracle.epoch(epoch, plan.clock, log.records(0));
+            let reason = rows(oracle.tables(), View::Quarantine).next();
+            (
+                reason.map_or_else(String::new, |r| r.text(quarantine::reason).to_owned()),
+                value,
+            )
+        };
+        (0..seeds).map(fate).collect()
+    }
+
+    fn expect(fates: Vec<(String, Vec<u8>)>, expected: &[&str]) {
+        for (reason, value) in fates {
+            let value = String::from_utf8_lossy(&value).into_owned();
+            assert!(
+                expected.contains(&reason.as_str()),
+                "{reason:?} not in {expected:?}: {value:.300}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_fault_of_every_field_is_one() {
+        for spec in TYPES {
+            for field in spec.fields {
+                let faulty = |draft: &mut Draft<'_>| {
+                    let mut doc = samples::record(draft, spec);
+                    let key = doc.key();
+                    doc.set(field.name, faults::value(draft.rng, field));
+                    let value = shape::write(draft.rng, &doc);
+                    draft.put(spec.topic, key, Some(value));
+                };
+                expect(fates(60, faulty), &["bad_field", "missing_field"]);
+            }
+        }
+    }
+
+    #[test]
+    fn extremes_are_allowed() {
+        let known = [
+            "",
+            "unknown_order",
+            "unknown_campaign",
+            "unknown_review",
+            "conflict",
+        ];
+        for spec in TYPES {
+            expect(fates(150, |draft| extreme(draft, spec)), &known);
+        }
+    }
+
+    #[test]
+    fn missing_fields_wrong_types_and_keys_are_told_as_such() {
+        for spec in TYPES {
+            expect(fates(60, |draft| missing_field(draft, spec)), &["missing_field"]);
+            expect(fates(60, |draft| key_mismatch(draft, spec)), &["key_mismatch"]);
+            let wrong = ["missing_field", "bad_field", "unknown_type"];
+            expect(fates(60, |draft| wrong_type(draft, spec)), &wrong);
+        }
+    }
+
+    #[test]
+    fn broken_texts_are_not_json_and_broken_bytes_not_utf8() {
+        for spec in TYPES {
+            let send = |draft: &mut Draft<'_>, make: fn(&mut Draft<'_>, &Doc) -> Vec<u8>| {
+                let doc = samples::record(draft, spec);
+                let value = make(draft, &doc);
+                draft.put(spec.topic, doc.key(), Some(value));
+            };
+            expect(fates(150, |draft| send(draft, broken::json)), &["bad_json"]);
+            expect(fates(60, |draft| send(draft, broken::utf8)), &["bad_utf8"]);
+        }
+    }
 }

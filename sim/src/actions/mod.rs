@@ -1,4 +1,5 @@
-//! What a random log does, one step at a time: each function appends one or a few records to the epoch in the making.
+//! What a random log does, one step at a time: each function appends one or a few records to the epoch in the
+//! making.
 
 pub(crate) mod basket;
 pub(crate) mod broken;

@@ -85,9 +85,18 @@ const PAYING_ASKED: Weights = &[
     (Submit, 2),
 ];
 
+const PAYING_PATIENT: Weights = &[
+    (Decline, 55),
+    (ConfirmOff, 15),
+    (Confirm, 6),
+    (SubmitKnown, 3),
+    (Redrive, 3),
+    (Refund, 5),
+];
+
 const CONFIRMED: Weights = &[
-    (CancelLines, 24),
-    (Cancel, 9),
+    (CancelLines, 40),
+    (Cancel, 8),
     (Submit, 1),
     (SubmitKnown, 1),
     (ConfirmOther, 5),
@@ -95,8 +104,8 @@ const CONFIRMED: Weights = &[
     (ConfirmAgain, 2),
     (Decline, 1),
     (Redrive, 7),
-    (Refund, 26),
-    (RefundForeign, 4),
+    (Refund, 12),
+    (RefundForeign, 3),
 ];
 
 const CLOSED: Weights = &[
@@ -113,7 +122,7 @@ const CLOSED: Weights = &[
 
 const CONFIRMED_OWING: Weights = &[
     (Redrive, 22),
-    (Cancel, 10),
+    (Cancel, 20),
     (CancelLines, 18),
     (Refund, 30),
     (RefundForeign, 4),
@@ -177,6 +186,8 @@ pub(crate) fn of(order: &Order, now: Time) -> Weights {
     match order.status.as_str() {
         "awaiting_payment" => AWAITING,
         "paying" if order.asked_to_cancel => PAYING_ASKED,
+        // Some orders use up many attempts.
+        "paying" if order.rules().payment_attempts_max > 3 && order.total % 2 == 0 => PAYING_PATIENT,
         "paying" => PAYING,
         "confirmed" if order.closed(now) => CLOSED,
         "confirmed" if main("refund_failed") => CONFIRMED_OWING,

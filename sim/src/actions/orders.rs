@@ -29,8 +29,8 @@ fn class(order: &Order, now: Time) -> &str {
     }
 }
 
-/// How often an order is chosen among those of its status: those about which little was said so far, and those that
-/// owe something, are chosen more often.
+/// How often an order is chosen among those of its status: those about which little was said so far, and
+/// those that owe something, are chosen more often.
 fn weight(order: &Order) -> u64 {
     let owes = |p: &&Payment| matches!(p.status.as_str(), "refund_failed" | "refund_pending");
     let said = order.payments.len() as u64;
@@ -119,7 +119,8 @@ fn make(draft: &mut Draft<'_>, mut order: Order, chosen: Move) {
     draft.sketches.insert(order.id.clone(), order);
 }
 
-fn cancel(draft: &mut Draft<'_>, order: &mut Order) {
+/// Asks for the whole order to be cancelled.
+pub(crate) fn cancel(draft: &mut Draft<'_>, order: &mut Order) {
     let reason = draft
         .rng
         .one_of(&["changed my mind", "", "너무 늦어요", "\"late\"\\\n"]);

@@ -1,5 +1,5 @@
-//! What providers say of submissions, captures and declines: of the right key and of others, with the right amount and
-//! with others, once and again.
+//! What providers say of submissions, captures and declines: of the right key and of others, with the right
+//! amount and with others, once and again.
 
 use crate::actions::moves::Move;
 use crate::actions::predict;

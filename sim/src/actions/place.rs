@@ -73,10 +73,16 @@ pub(crate) fn place(draft: &mut Draft<'_>) {
 
 /// Claims and uses rights to a campaign while its window begins or ends.
 pub(crate) fn at_the_moment(draft: &mut Draft<'_>, campaign: &str) {
+    let snap = draft.snap;
+    let sold = |o: &&Order| o.campaign.as_deref() == Some(campaign) && o.status == "confirmed";
+    let sold: Vec<&Order> = snap.orders.iter().filter(sold).collect();
+    if let Some(order) = draft.rng.pick_from(&sold).filter(|_| draft.rng.chance(60)) {
+        // What becomes of its right: is it of use again?
+        orders::cancel(draft, &mut (**order).clone());
+    }
     let Some(mut basket) = basket(draft, Aim::Good) else {
         return;
     };
-    let snap = draft.snap;
     let rights = snap
         .grants
         .iter()

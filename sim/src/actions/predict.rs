@@ -1,4 +1,5 @@
-//! What the moves of an epoch do to an order, by guess: good enough to choose the next move of the same epoch.
+//! What the moves of an epoch do to an order, by guess: good enough to choose the next move of the same
+//! epoch.
 //!
 //! A wrong guess costs nothing: the next move is then merely another one than was meant.
 

@@ -1,5 +1,5 @@
-//! News of refunds: as asked, in parts, more than asked, more than captured, of ids that aren't ours, of other keys'
-//! ids, again, too late, too early; and failures of all of these.
+//! News of refunds: as asked, in parts, more than asked, more than captured, of ids that aren't ours, of
+//! other keys' ids, again, too late, too early; and failures of all of these.
 
 use crate::actions::moves::Move;
 use crate::actions::payments::{self, money};
@@ -54,7 +54,12 @@ const NEWS: [(News, u64); 17] = [
 
 /// Some news of some refund of the order.
 pub(crate) fn refund(draft: &mut Draft<'_>, order: &mut Order) {
-    let news = draft.rng.weighted(&NEWS);
+    let owes = order.payments.iter().any(|p| p.status == "refund_failed");
+    let news = if owes && draft.rng.chance(20) {
+        News::Late
+    } else {
+        draft.rng.weighted(&NEWS)
+    };
     let main = order.payments.iter().find(|p| p.main).map(|p| p.key.as_str());
     let main = main.filter(|key| order.refunds.iter().any(|r| r.key == *key) && draft.rng.chance(65));
     let commands = order
@@ -246,7 +251,11 @@ fn refunded(draft: &mut Draft<'_>, order: &mut Order, key: &str, amount: i64, id
     let currency = order
         .payment(key)
         .map_or_else(|| order.currency.clone(), |p| p.currency.clone());
-    draft.send(of(order, key, amount, &currency, id));
+    let doc = of(order, key, amount, &currency, id);
+    draft.send(doc.clone());
+    if draft.rng.chance(6) {
+        draft.send_again(&doc);
+    }
     predict::refunded(order, key, amount, id);
 }
 

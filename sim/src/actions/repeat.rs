@@ -1,4 +1,5 @@
-//! The same again: records that counted, written in another way, and records under a known id with other content.
+//! The same again: records that counted, written in another way, and records under a known id with other
+//! content.
 
 use crate::actions::{operations, samples};
 use crate::doc::{Doc, J};
@@ -35,7 +36,8 @@ pub(crate) fn repeat(draft: &mut Draft<'_>) {
 pub(crate) fn changed(draft: &mut Draft<'_>, doc: &Doc) -> Doc {
     let mut other = doc.clone();
     if doc.spec.name == "rules_activated" {
-        // Its content is a function of its version, so that only the current one and older ones may be changed.
+        // Its content is a function of its version, so that only the current one and older ones may be
+        // changed.
         let name = draft
             .rng
             .one_of(&["payment_window_s", "payment_attempts_max", "low_stock_default"]);

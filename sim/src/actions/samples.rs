@@ -7,7 +7,8 @@ use crate::generator::Draft;
 use crate::rng::Rng;
 use crate::schema::{Field, Kind, MAX, Need, TypeSpec};
 
-/// Texts that are not what they seem: decomposed characters, white space of every kind, controls, astral planes.
+/// Texts that are not what they seem: decomposed characters, white space of every kind, controls, astral
+/// planes.
 const TEXTS: &[&str] = &[
     "",
     "good",

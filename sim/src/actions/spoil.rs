@@ -63,18 +63,22 @@ pub(crate) fn spoil(draft: &mut Draft<'_>, aim: Aim, basket: &mut Basket) {
             let owed = total(basket).unwrap_or(0) - discount(draft, basket);
             basket.wallet = (available + 1).min(owed).max(0);
         }
-        Aim::Stock => {
-            let there = snap.product(&basket.lines[at].0).map_or(0, |p| p.available);
-            if draft.rng.chance(50) {
-                basket.lines[at].1 = (there + 1).clamp(1, 1_000_000);
-            } else {
-                let (sku, _, price) = basket.lines[at].clone();
-                basket.lines.push((sku, there.clamp(1, 1_000_000), price));
-            }
-            if draft.rng.chance(15) {
-                basket.wallet = (available + 1).min(total(basket).unwrap_or(0));
-            }
-        }
+        Aim::Stock => spoil_stock(draft, basket, at, available),
+    }
+}
+
+/// Asks for more than there is, on one line or on several, sometimes of the wallet too.
+fn spoil_stock(draft: &mut Draft<'_>, basket: &mut Basket, at: usize, available: i64) {
+    let snap = draft.snap;
+    let there = snap.product(&basket.lines[at].0).map_or(0, |p| p.available);
+    if draft.rng.chance(50) {
+        basket.lines[at].1 = (there + 1).clamp(1, 1_000_000);
+    } else {
+        let (sku, _, price) = basket.lines[at].clone();
+        basket.lines.push((sku, there.clamp(1, 1_000_000), price));
+    }
+    if draft.rng.chance(15) {
+        basket.wallet = (available + 1).min(total(basket).unwrap_or(0));
     }
 }
 

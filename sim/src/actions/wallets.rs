@@ -1,4 +1,5 @@
-//! Top-ups and withdrawals: exactly what is there, one more than that, and up to the greatest balance there is.
+//! Top-ups and withdrawals: exactly what is there, one more than that, and up to the greatest balance there
+//! is.
 
 use crate::doc::Doc;
 use crate::generator::Draft;

@@ -2,6 +2,7 @@
 
 mod goals;
 mod moments;
+mod more_goals;
 mod observe;
 mod records;
 mod story;
@@ -33,8 +34,8 @@ impl Coverage {
         observe::observe(self, before, after);
     }
 
-    /// Counts what became of the records of one epoch, by their type: the log, and the tables before and after. Only
-    /// this reaches the goals whose names begin with `type:`.
+    /// Counts what became of the records of one epoch, by their type: the log, and the tables before and
+    /// after. Only this reaches the goals whose names begin with `type:`.
     pub fn observe_log(&mut self, log: &MemoryLog, before: &Tables, after: &Tables) {
         records::observe(self, log, before, after);
     }
@@ -73,7 +74,7 @@ impl Coverage {
         for kind in goals::ATTENTION {
             names.extend(["begins", "ends"].map(|w| format!("attention: {kind} {w}")));
         }
-        for (group, others) in goals::OTHERS {
+        for (group, others) in more_goals::OTHERS {
             names.extend(others.iter().map(|o| format!("{group}: {o}")));
         }
         let shown = View::ALL.iter().filter(|v| **v != View::Audits);
@@ -91,7 +92,7 @@ impl Coverage {
         let all = TYPES
             .iter()
             .flat_map(|t| everywhere.map(|r| format!("type: {} {r}", t.name)));
-        all.chain(goals::BY_TYPE.iter().flat_map(of)).collect()
+        all.chain(more_goals::BY_TYPE.iter().flat_map(of)).collect()
     }
 
     /// What must be reached and was not, as far as tables tell.

@@ -54,15 +54,15 @@ pub(super) fn stories<'a>(before: &'a Tables, after: &'a Tables) -> Stories<'a> 
     );
     let payments = rows(after, View::Payments);
     each(&mut stories, payments, views::payments::order_id, |s, row| {
-        s.payments.push(row)
+        s.payments.push(row);
     });
     let payments = rows(before, View::Payments);
     each(&mut stories, payments, views::payments::order_id, |s, row| {
-        s.payments_before.push(row)
+        s.payments_before.push(row);
     });
     let lines = rows(after, View::OrderLines);
     each(&mut stories, lines, views::order_lines::order_id, |s, row| {
-        s.lines.push(row)
+        s.lines.push(row);
     });
     for news in news(before, after, View::PaymentCommands) {
         if let Some(story) = stories.get_mut(news.1.text(views::payment_commands::order_id)) {

@@ -1,0 +1,58 @@
+//! `cargo xtask ci`: everything that must pass before a change is taken. What `.ci/run` calls.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::process::{Ended, cargo, limited, succeeds};
+use crate::summary::Summary;
+use crate::{Failure, Outcome, fuzz, test};
+
+/// Seconds for each fuzz target.
+const FUZZ_SECONDS: u64 = 5;
+
+/// How long the README's command may take, its release build included.
+const SMOKE_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// Runs the command.
+///
+/// # Errors
+/// If a step fails.
+pub fn run() -> Outcome {
+    let mut summary = Summary::default();
+    summary.step("formatting", || {
+        passes(&mut cargo(&["fmt", "--all", "--check"]), "run `cargo fmt --all`")
+    });
+    summary.step("lints", || {
+        let all = ["--all-targets", "--", "-D", "warnings"];
+        passes(cargo(&["clippy", "--workspace"]).args(all), "see above")
+    });
+    if fuzz::exists() {
+        summary.step("formatting and lints of fuzz", fuzz::lints);
+    }
+    summary.step("tests", || test::run(FUZZ_SECONDS));
+    summary.step("README: cargo run --release -- demo --exit", demo);
+    summary.finish()
+}
+
+/// Fails with a hint if a program does.
+///
+/// # Errors
+/// If the program fails or can't be run.
+pub fn passes(command: &mut Command, hint: &str) -> Outcome {
+    if succeeds(command)? {
+        return Ok(());
+    }
+    Err(Failure::Found(hint.to_owned()))
+}
+
+fn demo() -> Outcome {
+    let mut command = cargo(&["run", "--release", "--", "demo", "--exit"]);
+    match limited(&mut command, SMOKE_MAX)? {
+        Ended::Exited(status) if status.success() => Ok(()),
+        Ended::Exited(status) => Err(Failure::Found(format!("the demo ended with {status}"))),
+        Ended::TimedOut => Err(Failure::Found(format!(
+            "the demo took more than {} s",
+            SMOKE_MAX.as_secs()
+        ))),
+    }
+}

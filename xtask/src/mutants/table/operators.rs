@@ -1,0 +1,118 @@
+//! The small operators: what counts once, deadlines, interned texts, slots, numbers.
+
+use super::Mutant;
+
+const ONCE: &str = "operators/src/once.rs";
+const DEADLINES: &str = "operators/src/deadlines.rs";
+const INTERNER: &str = "operators/src/interner.rs";
+const SLOTS: &str = "operators/src/slots.rs";
+const VARINT: &str = "operators/src/varint.rs";
+
+/// The mutants.
+pub const MUTANTS: &[Mutant] = &[
+    Mutant::new(
+        "other-content-is-the-same",
+        ONCE,
+        "Some((_, kept)) if *kept == content => Verdict::Same",
+        "Some((_, kept)) if *kept == content || !self.is_empty() => Verdict::Same",
+        "another content under a known id is refused",
+    ),
+    Mutant::new(
+        "counts-twice",
+        ONCE,
+        r#"assert_eq!(self.judge(id, content), Verdict::First, "an id counts once");"#,
+        "",
+        "an id counts once",
+    ),
+    Mutant::new(
+        "half-a-fingerprint",
+        ONCE,
+        "|(kept, _)| *kept == id",
+        "|(kept, _)| *kept << 64 == id << 64",
+        "ids are told apart by 128 bits",
+    ),
+    Mutant::new(
+        "due-is-after",
+        DEADLINES,
+        "*first.key() <= now",
+        "*first.key() < now",
+        "a deadline fires at its instant",
+    ),
+    Mutant::new(
+        "last-set-first",
+        DEADLINES,
+        ".push(item);",
+        ".insert(0, item);",
+        "what falls due together comes in the order in which it was set",
+    ),
+    Mutant::new(
+        "texts-run-together",
+        INTERNER,
+        "if at == 0 { 0 } else { ends[at - 1] }",
+        "if at == 0 { 0 } else { ends[at - 1].min(ends[0]) }",
+        "a number's text",
+    ),
+    Mutant::new(
+        "texts-forgotten",
+        INTERNER,
+        "let rehash = |&number: &u32| hash(slice(texts, ends, number).as_bytes());",
+        "let rehash = |&number: &u32| hash(slice(texts, ends, number / 2).as_bytes());",
+        "a text keeps its number when the table grows",
+    ),
+    Mutant::new(
+        "one-class-too-few",
+        SLOTS,
+        "self.scratch.len() > SMALL_MAX",
+        "self.scratch.len() > SMALL_MAX + 8",
+        "blobs just above the greatest class",
+    ),
+    Mutant::new(
+        "past-the-page",
+        SLOTS,
+        "taken + units <= UNITS_A_PAGE",
+        "taken + units <= UNITS_A_PAGE + 1",
+        "a slot lies in one page",
+    ),
+    Mutant::new(
+        "freed-into-a-smaller-class",
+        SLOTS,
+        "self.classes[units(header + blob)].free.push",
+        "self.classes[units(blob)].free.push",
+        "freed slots are used again by blobs of their size",
+    ),
+    Mutant::new(
+        "freed-into-a-greater-class",
+        SLOTS,
+        "self.classes[units(header + blob)].free.push",
+        "self.classes[(units(header + blob) + 1) % 128].free.push",
+        "blobs don't overlap",
+    ),
+    Mutant::new(
+        "large-handles-leak",
+        SLOTS,
+        "self.large_free.push(at);",
+        "",
+        "the handle of a large blob is used again",
+    ),
+    Mutant::new(
+        "large-blobs-leak",
+        SLOTS,
+        "self.large[at as usize] = Box::default();",
+        "",
+        "a large blob's memory is given back",
+    ),
+    Mutant::new(
+        "varint-loses-a-bit",
+        VARINT,
+        "while number >= 0x80 {",
+        "while number > 0x80 {",
+        "numbers at the edge of a byte",
+    ),
+    Mutant::new(
+        "signed-varint-loses-the-sign",
+        VARINT,
+        "(number >> 1).cast_signed() ^ -(number & 1).cast_signed()",
+        "(number >> 1).cast_signed()",
+        "negative numbers",
+    ),
+];
