@@ -1,0 +1,110 @@
+//! The command line as a user meets it: README's commands, the demo's output, and a clear answer to wrong usage.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn millrace(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
+    command.output().expect("the command that was just built starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
+}
+
+/// Asserts the exit status, an empty stdout and one line on stderr that contains all of `said`.
+fn assert_refused(output: &Output, status: i32, said: &[&str]) {
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{stderr}");
+    assert_eq!(text(&output.stdout), "");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    for part in said {
+        assert!(stderr.contains(part), "{stderr:?} says {part:?}");
+    }
+}
+
+fn scratch(name: &str, content: &[u8]) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let mut file = std::fs::File::create(&path).expect("the test's directory can be written");
+    file.write_all(content).expect("the test's directory can be written");
+    path
+}
+
+#[test]
+fn the_demo_shows_a_month_that_the_oracle_agrees_on() {
+    let output = millrace(&["demo", "--exit"]);
+    let stdout = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let figure = |what: &str| {
+        let line = stdout.lines().find(|line| line.trim_start().starts_with(what));
+        let line = line.unwrap_or_else(|| panic!("a line for {what}: {stdout}"));
+        line.trim_start()[what.len()..].trim().to_owned()
+    };
+    assert_eq!(figure("lines read"), "42,481");
+    assert_eq!(figure("audits"), "empty");
+    assert_eq!(figure("records quarantined"), "0");
+    assert!(figure("oracle, on").ends_with("agrees"));
+    for what in ["confirmed", "rejected: out_of_stock", "cancelled: requested", "with cancelled lines"] {
+        let orders: u64 = figure(what).replace(',', "").parse().expect("a count");
+        assert!(orders > 0, "{what}");
+    }
+    assert!(figure("money refunded").starts_with("GBP "));
+    assert!(figure("all days").starts_with("GBP "));
+    for heading in ["Orders", "Best sellers", "What a person must act on", "Checks"] {
+        assert!(stdout.lines().any(|line| line.starts_with(heading)), "{heading}");
+    }
+    assert!(stdout.trim_end().ends_with("records/s."), "{stdout}");
+}
+
+/// Every line of a `sh` block is run, but for those that CI itself is.
+#[test]
+fn every_command_in_the_readme_works() {
+    let readme = std::fs::read_to_string("README.md").expect("README.md is there");
+    let blocks = readme.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let commands: Vec<&str> = blocks.flat_map(str::lines).collect();
+    assert!(commands.contains(&"cargo run --release -- demo"), "{commands:?}");
+    for command in commands {
+        if command == "cargo xtask test" {
+            continue;
+        }
+        let args = command.strip_prefix("cargo run --release -- ");
+        let args: Vec<&str> = args.unwrap_or_else(|| panic!("{command}: no test knows it")).split(' ').collect();
+        let output = millrace(&args);
+        assert_eq!(output.status.code(), Some(0), "{command}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn wrong_usage_is_one_line_and_status_2() {
+    assert_refused(&millrace(&[]), 2, &["command", "--help"]);
+    assert_refused(&millrace(&["sell"]), 2, &["sell"]);
+    assert_refused(&millrace(&["demo", "--fast"]), 2, &["--fast"]);
+    assert_refused(&millrace(&["bench"]), 2, &["--help"]);
+    assert_refused(&millrace(&["bench", "speed"]), 2, &["speed", "decide", "ledger", "memory"]);
+}
+
+#[test]
+fn help_and_version_are_answers() {
+    for args in [&["--help"][..], &["demo", "--help"], &["--version"], &["help", "bench"]] {
+        let output = millrace(args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        assert!(!output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_imported_is_one_line_and_status_3() {
+    let demo = |path: &Path| millrace(&["demo", "--exit", "--file", path.to_str().expect("a path in UTF-8")]);
+    let month = std::fs::read("importers/data/online-retail-2010-12.csv.gz").expect("the month is there");
+    let header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
+    assert_refused(&demo(Path::new("no-such-file.csv")), 3, &["no-such-file.csv"]);
+    assert_refused(&demo(&scratch("empty.csv", b"")), 3, &["empty.csv"]);
+    assert_refused(&demo(&scratch("cut.csv.gz", &month[..month.len() / 2])), 3, &["cut.csv.gz"]);
+    let line = "536365,85123A,A HOLDER,6,2010-12-01 08:26:00,2.5";
+    assert_refused(&demo(&scratch("cut.csv", format!("{header}{line}").as_bytes())), 3, &["cut.csv"]);
+    assert_refused(&demo(&scratch("columns.csv", b"InvoiceNo,Quantity\n536365,6\n")), 3, &["StockCode"]);
+    let latin_1 = [header.as_bytes(), b"536365,85123A,CAF\xc9,6,2010-12-01 08:26:00,2.55,17850.0,France\n"].concat();
+    assert_refused(&demo(&scratch("latin-1.csv", &latin_1)), 3, &["UTF-8"]);
+}
