@@ -14,6 +14,7 @@ use crate::mix::{Mix, PRODUCTS, Random, Zipf, order_id};
 const ORDERS: u64 = 1_000_000;
 const ORDERS_AN_EPOCH: u64 = 1000;
 const LINES: u64 = 2;
+const WARM_UP: u64 = 20_000;
 
 /// Resident memory of this process, in bytes; none where the system doesn't tell.
 fn resident_bytes() -> Option<usize> {
@@ -28,6 +29,9 @@ struct Shop {
     mix: Mix,
     epoch: u64,
     now_s: i64,
+    placed: u64,
+    random: Random,
+    zipf: Zipf,
 }
 
 impl Shop {
@@ -38,6 +42,9 @@ impl Shop {
             mix: Mix::default(),
             epoch: 0,
             now_s: 1_790_000_000,
+            placed: 0,
+            random: Random(3),
+            zipf: Zipf::new(PRODUCTS),
         };
         shop.mix.prelude();
         shop.decide();
@@ -53,13 +60,13 @@ impl Shop {
         self.mix.clear();
     }
 
-    /// Places orders, and pays them if asked to; `step_s` seconds pass from epoch to epoch.
-    fn orders(&mut self, paid: bool, step_s: i64) {
-        let (mut random, zipf) = (Random(3), Zipf::new(PRODUCTS));
-        for epoch in 0..ORDERS / ORDERS_AN_EPOCH {
-            for number in 0..ORDERS_AN_EPOCH {
-                let id = order_id(epoch * ORDERS_AN_EPOCH + number, &mut random);
-                let amount = self.mix.place(&id, LINES, false, &zipf, &mut random);
+    /// Places so many orders, and pays them if asked to; `step_s` seconds pass from epoch to epoch.
+    fn orders(&mut self, orders: u64, paid: bool, step_s: i64) {
+        for _ in 0..orders / ORDERS_AN_EPOCH {
+            for _ in 0..ORDERS_AN_EPOCH {
+                let id = order_id(self.placed, &mut self.random);
+                self.placed += 1;
+                let amount = self.mix.place(&id, LINES, false, &self.zipf, &mut self.random);
                 if paid {
                     self.mix.pay("payment_submitted", &id, amount);
                     self.mix.pay("payment_confirmed", &id, amount);
@@ -81,6 +88,8 @@ impl Shop {
 #[expect(clippy::cast_precision_loss, reason = "bytes are far below 2^52")]
 fn measure(life: &str, aim: f64, kept: &mut Vec<Shop>, build: impl FnOnce(&mut Shop)) -> Vec<Figure> {
     let mut shop = Shop::new();
+    // The buffers that an epoch needs are not an order's.
+    shop.orders(WARM_UP, true, 0);
     let (resident, book) = (resident_bytes(), shop.job.size_bytes());
     build(&mut shop);
     let grown = |before: usize, after: usize| after.saturating_sub(before) as f64 / ORDERS as f64;
@@ -101,16 +110,16 @@ pub(crate) fn run(progress: &mut dyn FnMut(&str)) -> Vec<Figure> {
     let (mut figures, mut kept) = (Vec::new(), Vec::new());
     progress("open orders");
     figures.extend(measure("open (2 lines)", live, &mut kept, |shop| {
-        shop.orders(false, 0);
+        shop.orders(ORDERS, false, 0);
     }));
     progress("cancellable orders");
     figures.extend(measure("cancellable (2 lines)", live, &mut kept, |shop| {
-        shop.orders(true, 0);
+        shop.orders(ORDERS, true, 0);
     }));
     progress("closed orders");
     figures.extend(measure("closed", 64.0, &mut kept, |shop| {
         // An epoch a day: an order is cancellable for 14 epochs, so nearly all are closed at the end.
-        shop.orders(true, 86_400);
+        shop.orders(ORDERS, true, 86_400);
         shop.wait(15 * 86_400);
     }));
     figures

@@ -129,10 +129,12 @@ pub(crate) fn foreign_full(draft: &mut Draft<'_>, order: &mut Order) {
 }
 
 fn foreign_id(draft: &mut Draft<'_>) -> String {
-    if draft.rng.chance(8) {
-        return draft.fresh("foreign", &"x".repeat(76));
+    match draft.rng.below(100) {
+        0..8 => draft.fresh("foreign", &"x".repeat(76)),
+        // Ids count under their payment key: others may have the same.
+        8..20 => draft.rng.one_of(&["pg-1", "pg-2"]).to_owned(),
+        _ => draft.fresh("foreign", "pg-"),
     }
-    draft.fresh("foreign", "pg-")
 }
 
 /// News that need no command, or for which there is none.
