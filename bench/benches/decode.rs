@@ -1,5 +1,6 @@
 //! How many records a second one core decodes: ours beside serde_json, sonic-rs and simd-json, in one run.
 //!
+//! Those but serde_json take minutes to build: `--features compare` has them.
 //! The others do less: they borrow the same fields into structs and check types, but neither ranges, ids,
 //! times, duplicates of unknown spelling, nor the key. Compare within one run only.
 
@@ -134,13 +135,15 @@ macro_rules! typed {
         way!($group, $mix, "serde_json, type known", |_key, value| {
             serde_json::from_slice::<$ty>(value)
         });
+        #[cfg(feature = "compare")]
         way!($group, $mix, "sonic-rs, type known", |_key, value| {
             sonic_rs::from_slice::<$ty>(value)
         });
         // simd-json writes into what it reads, so that each record is copied first, as a log's reader would
         // have to.
-        let mut copy = Vec::new();
-        let mut buffers = simd_json::Buffers::default();
+        #[cfg(feature = "compare")]
+        let (mut copy, mut buffers) = (Vec::new(), simd_json::Buffers::default());
+        #[cfg(feature = "compare")]
         way!($group, $mix, "simd-json, type known", |_key, value| {
             copy.clear();
             copy.extend_from_slice(value);

@@ -46,6 +46,7 @@ fn run(seed: u64) -> Result<Coverage, String> {
             return Err(report);
         }
         coverage.observe(&before, oracle.tables());
+        coverage.observe_log(&log, &before, oracle.tables());
     }
     assert_eq!(
         tables.rows(View::Audits).len(),
@@ -91,5 +92,6 @@ fn the_job_agrees_with_the_oracle_in_every_row_of_every_view_at_every_epoch() {
     );
     if seeds == SEEDS {
         assert_eq!(reached.missing(), Vec::<String>::new(), "never reached");
+        assert_eq!(reached.missing_of_log(), Vec::<String>::new(), "never reached, by type of record");
     }
 }
