@@ -4,52 +4,34 @@
 //! and prints its log if it fails. The suite also fails if a cell of the rules' table, a note, a reason or a kind of
 //! attention was never reached: a comparison of what never happens proves nothing.
 
-use std::fmt::Write as _;
+mod common;
+
 use std::ops::Range;
 
-use bumpalo::Bump;
-use contract::delta::Tables;
+use common::Both;
 use contract::log::MemoryLog;
-use contract::views::{CHECKOUT_VIEWS, View};
-use millrace_pipelines::checkout::Checkout;
-use oracle::Oracle;
+use contract::views::View;
 use sim::{Coverage, Generator, Profile, append, describe};
 
 const EPOCHS: usize = 60;
 const SEEDS: Range<u64> = 0..400;
-const VIEWS: &[View] = View::ALL.split_at(CHECKOUT_VIEWS).0;
 
 /// Runs one seed. Answers what it reached, or how job and oracle differ.
 fn run(seed: u64) -> Result<Coverage, String> {
     let mut generator = Generator::new(seed, Profile::from_seed(seed));
-    let mut log = MemoryLog::new();
-    let (mut job, mut arena) = (Checkout::new(), Bump::new());
-    let (mut tables, mut oracle) = (Tables::new(), Oracle::new());
-    let mut coverage = Coverage::new();
-    for index in 0..EPOCHS {
-        let before = oracle.tables().clone();
+    let (mut log, mut both, mut coverage) = (MemoryLog::new(), Both::default(), Coverage::new());
+    for _ in 0..EPOCHS {
+        let before = both.oracle.tables().clone();
         append(&generator.next_epoch(&before), &mut log);
-        let binding = &log.timeline()[index];
-        oracle.epoch(binding.epoch, binding.clock, log.records(index));
-        for delta in job.epoch(binding.epoch, binding.clock, log.records(index), &mut arena) {
-            tables.apply(&delta);
-        }
-        let differences = tables.differences(oracle.tables(), VIEWS);
-        if !differences.is_empty() {
-            let mut report = format!("seed {seed}, epoch {} (job, other is the oracle):\n", index + 1);
-            for difference in differences.iter().take(20) {
-                let _ = writeln!(report, "  {difference}");
-            }
-            if std::env::var_os("MILLRACE_SEED").is_some() {
-                report.push_str(&describe(&log));
-            }
-            return Err(report);
-        }
-        coverage.observe(&before, oracle.tables());
-        coverage.observe_log(&log, &before, oracle.tables());
+        both.next(&log).map_err(|differences| {
+            let log = std::env::var_os("MILLRACE_SEED").map_or(String::new(), |_| describe(&log));
+            format!("seed {seed}, {differences}{log}")
+        })?;
+        coverage.observe(&before, both.oracle.tables());
+        coverage.observe_log(&log, &before, both.oracle.tables());
     }
     assert_eq!(
-        tables.rows(View::Audits).len(),
+        both.tables.rows(View::Audits).len(),
         0,
         "seed {seed}: audits are empty"
     );
@@ -92,6 +74,10 @@ fn the_job_agrees_with_the_oracle_in_every_row_of_every_view_at_every_epoch() {
     );
     if seeds == SEEDS {
         assert_eq!(reached.missing(), Vec::<String>::new(), "never reached");
-        assert_eq!(reached.missing_of_log(), Vec::<String>::new(), "never reached, by type of record");
+        assert_eq!(
+            reached.missing_of_log(),
+            Vec::<String>::new(),
+            "never reached, by type of record"
+        );
     }
 }
