@@ -45,7 +45,19 @@ pub fn succeeds(command: &mut Command) -> Outcome<bool> {
     Ok(status.success())
 }
 
-/// Runs a program to its end, passing each line of its output on, and showing it to `line`. Whether it succeeded.
+/// Fails with a hint if a program does.
+///
+/// # Errors
+/// If the program fails or can't be run.
+pub fn passes(command: &mut Command, hint: &str) -> Outcome {
+    if succeeds(command)? {
+        return Ok(());
+    }
+    Err(Failure::Found(hint.to_owned()))
+}
+
+/// Runs a program to its end, passing each line of its output on, and showing it to `line`. Whether it
+/// succeeded.
 ///
 /// # Errors
 /// If it can't be run.

@@ -7,7 +7,7 @@ use crate::{Failure, Outcome};
 
 /// What became of a step.
 struct Step {
-    name: &'static str,
+    name: String,
     failure: Option<Failure>,
     took: Duration,
 }
@@ -20,7 +20,7 @@ pub struct Summary {
 
 impl Summary {
     /// Runs a step, whatever became of those before: whoever has two mistakes wants to hear of both.
-    pub fn step(&mut self, name: &'static str, run: impl FnOnce() -> Outcome) {
+    pub fn step(&mut self, name: &str, run: impl FnOnce() -> Outcome) {
         println!("\n── {name}");
         let started = Instant::now();
         let failure = run().err();
@@ -28,7 +28,7 @@ impl Summary {
             println!("── {name} failed: {failure}");
         }
         self.steps.push(Step {
-            name,
+            name: name.to_owned(),
             failure,
             took: started.elapsed(),
         });
@@ -44,7 +44,7 @@ impl Summary {
             .steps
             .iter()
             .filter(|step| step.failure.is_some())
-            .map(|step| step.name)
+            .map(|step| step.name.as_str())
             .collect();
         if failed.is_empty() {
             return Ok(());

@@ -1,8 +1,9 @@
 //! `cargo xtask mutants`: do the tests notice when the job is broken?
 //!
-//! Each mutant ([`table`]) is one replacement in one source. It is applied in a copy of the workspace, then the tests of
-//! the crates that decide are run. A mutant is **killed** if they fail or hang, and **survives** if they pass. A
-//! survivor is either a test that is missing, or a change that changes nothing, which the table must then explain.
+//! Each mutant ([`table`]) is one replacement in one source. It is applied in a copy of the workspace, then
+//! the tests of the crates that decide are run. A mutant is **killed** if they fail or hang, and **survives**
+//! if they pass. A survivor is either a test that is missing, or a change that changes nothing, which the
+//! table must then explain.
 
 mod place;
 mod table;
@@ -159,8 +160,8 @@ fn report(tree: &Tree, results: &[Tried<'_>]) -> Outcome {
         return Ok(());
     }
     Err(Failure::Found(format!(
-        "{unexplained} mutants survive or can't be tried: write the test that is missing, or explain in the table \
-         (xtask/src/mutants/table) why nothing can notice"
+        "{unexplained} mutants survive or can't be tried: write the test that is missing, or explain in \
+         xtask/src/mutants/table why nothing can notice"
     )))
 }
 
@@ -172,8 +173,8 @@ fn place_of(mutant: &Mutant, source: &str) -> Result<(usize, usize), String> {
     match place::find(source, mutant.find) {
         Places::One(from, until) => Ok((from, until)),
         Places::Other(count) => Err(format!(
-            "mutant {}: its text stands {count} times in {}, not once; the source has changed: make its line in \
-             xtask/src/mutants/table name one place again, or remove it if what it breaks is gone\n  {}",
+            "mutant {}: its text stands {count} times in {}, not once; the source has changed: make its entry \
+             in xtask/src/mutants/table name one place again, or remove it if what it breaks is gone\n  {}",
             mutant.name, mutant.file, mutant.find
         )),
     }

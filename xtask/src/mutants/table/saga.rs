@@ -21,6 +21,10 @@ pub const MUTANTS: &[Mutant] = &[
         "self.ledger.freeze(&mut t.order.hold, true);",
         "",
         "the hold of an order that is paying is frozen",
+    )
+    .explained(
+        "an order's deadline looks at its status first, and only an order that awaits payment expires: freezing \
+         is the second lock, whose breach the ledger's own assertion would report",
     ),
     Mutant::new(
         "stray-capture-confirms",
