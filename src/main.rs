@@ -1,7 +1,7 @@
 //! The `millrace` command: the command line and its wiring; nothing else.
 //!
-//! Exit status (contract, section 4): 0 well, 1 the answer is bad, 2 wrong usage or configuration, 3 it could not be done.
-//! What went wrong is one line on stderr.
+//! Exit status (contract, section 4): 0 well, 1 the answer is bad, 2 wrong usage or configuration, 3 it
+//! could not be done. What went wrong is one line on stderr.
 
 mod bench;
 mod demo;
@@ -24,8 +24,9 @@ struct Cli {
 enum Command {
     /// Decide a real month of orders and show what became of them.
     ///
-    /// The month is December 2010 of the UCI Online Retail data (Daqing Chen, CC BY 4.0), which comes with the program.
-    /// Every figure is read from the views; an oracle that knows nothing of the job decides the month a second time.
+    /// The month is December 2010 of the UCI Online Retail data (Daqing Chen, CC BY 4.0), which comes with
+    /// the program. Every figure is read from the views; an oracle that knows nothing of the job decides
+    /// the month a second time.
     #[command(
         after_help = "Examples:\n  millrace demo --exit\n  millrace demo --exit --file online_retail.csv.gz"
     )]

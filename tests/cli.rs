@@ -1,4 +1,5 @@
-//! The command line as a user meets it: README's commands, the demo's output, and a clear answer to wrong usage.
+//! The command line as a user meets it: README's commands, the demo's output, and a clear answer to wrong
+//! usage.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,8 @@ fn assert_refused(output: &Output, status: i32, said: &[&str]) {
 fn scratch(name: &str, content: &[u8]) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let mut file = std::fs::File::create(&path).expect("the test's directory can be written");
-    file.write_all(content).expect("the test's directory can be written");
+    file.write_all(content)
+        .expect("the test's directory can be written");
     path
 }
 
@@ -46,7 +48,12 @@ fn the_demo_shows_a_month_that_the_oracle_agrees_on() {
     assert_eq!(figure("audits"), "empty");
     assert_eq!(figure("records quarantined"), "0");
     assert!(figure("oracle, on").ends_with("agrees"));
-    for what in ["confirmed", "rejected: out_of_stock", "cancelled: requested", "with cancelled lines"] {
+    for what in [
+        "confirmed",
+        "rejected: out_of_stock",
+        "cancelled: requested",
+        "with cancelled lines",
+    ] {
         let orders: u64 = figure(what).replace(',', "").parse().expect("a count");
         assert!(orders > 0, "{what}");
     }
@@ -62,7 +69,10 @@ fn the_demo_shows_a_month_that_the_oracle_agrees_on() {
 #[test]
 fn every_command_in_the_readme_works() {
     let readme = std::fs::read_to_string("README.md").expect("README.md is there");
-    let blocks = readme.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let blocks = readme
+        .split("```sh\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next());
     let commands: Vec<&str> = blocks.flat_map(str::lines).collect();
     assert!(commands.contains(&"cargo run --release -- demo"), "{commands:?}");
     for command in commands {
@@ -70,9 +80,17 @@ fn every_command_in_the_readme_works() {
             continue;
         }
         let args = command.strip_prefix("cargo run --release -- ");
-        let args: Vec<&str> = args.unwrap_or_else(|| panic!("{command}: no test knows it")).split(' ').collect();
+        let args: Vec<&str> = args
+            .unwrap_or_else(|| panic!("{command}: no test knows it"))
+            .split(' ')
+            .collect();
         let output = millrace(&args);
-        assert_eq!(output.status.code(), Some(0), "{command}: {}", text(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{command}: {}",
+            text(&output.stderr)
+        );
     }
 }
 
@@ -82,12 +100,21 @@ fn wrong_usage_is_one_line_and_status_2() {
     assert_refused(&millrace(&["sell"]), 2, &["sell"]);
     assert_refused(&millrace(&["demo", "--fast"]), 2, &["--fast"]);
     assert_refused(&millrace(&["bench"]), 2, &["--help"]);
-    assert_refused(&millrace(&["bench", "speed"]), 2, &["speed", "decide", "ledger", "memory"]);
+    assert_refused(
+        &millrace(&["bench", "speed"]),
+        2,
+        &["speed", "decide", "ledger", "memory"],
+    );
 }
 
 #[test]
 fn help_and_version_are_answers() {
-    for args in [&["--help"][..], &["demo", "--help"], &["--version"], &["help", "bench"]] {
+    for args in [
+        &["--help"][..],
+        &["demo", "--help"],
+        &["--version"],
+        &["help", "bench"],
+    ] {
         let output = millrace(args);
         assert_eq!(output.status.code(), Some(0), "{args:?}");
         assert!(!output.stdout.is_empty(), "{args:?}");
@@ -96,15 +123,38 @@ fn help_and_version_are_answers() {
 
 #[test]
 fn a_file_that_cannot_be_imported_is_one_line_and_status_3() {
-    let demo = |path: &Path| millrace(&["demo", "--exit", "--file", path.to_str().expect("a path in UTF-8")]);
+    let demo = |path: &Path| {
+        millrace(&[
+            "demo",
+            "--exit",
+            "--file",
+            path.to_str().expect("a path in UTF-8"),
+        ])
+    };
     let month = std::fs::read("importers/data/online-retail-2010-12.csv.gz").expect("the month is there");
     let header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
     assert_refused(&demo(Path::new("no-such-file.csv")), 3, &["no-such-file.csv"]);
     assert_refused(&demo(&scratch("empty.csv", b"")), 3, &["empty.csv"]);
-    assert_refused(&demo(&scratch("cut.csv.gz", &month[..month.len() / 2])), 3, &["cut.csv.gz"]);
+    assert_refused(
+        &demo(&scratch("cut.csv.gz", &month[..month.len() / 2])),
+        3,
+        &["cut.csv.gz"],
+    );
     let line = "536365,85123A,A HOLDER,6,2010-12-01 08:26:00,2.5";
-    assert_refused(&demo(&scratch("cut.csv", format!("{header}{line}").as_bytes())), 3, &["cut.csv"]);
-    assert_refused(&demo(&scratch("columns.csv", b"InvoiceNo,Quantity\n536365,6\n")), 3, &["StockCode"]);
-    let latin_1 = [header.as_bytes(), b"536365,85123A,CAF\xc9,6,2010-12-01 08:26:00,2.55,17850.0,France\n"].concat();
+    assert_refused(
+        &demo(&scratch("cut.csv", format!("{header}{line}").as_bytes())),
+        3,
+        &["cut.csv"],
+    );
+    assert_refused(
+        &demo(&scratch("columns.csv", b"InvoiceNo,Quantity\n536365,6\n")),
+        3,
+        &["StockCode"],
+    );
+    let latin_1 = [
+        header.as_bytes(),
+        b"536365,85123A,CAF\xc9,6,2010-12-01 08:26:00,2.55,17850.0,France\n",
+    ]
+    .concat();
     assert_refused(&demo(&scratch("latin-1.csv", &latin_1)), 3, &["UTF-8"]);
 }

@@ -1,5 +1,6 @@
-//! `bench decide`: log records a second on one core, from memory: (a) decoded only, (b) decoded and decided, with every
-//! view's deltas made and sorted. In turns, so that a slow moment of the machine hits both.
+//! `bench decide`: log records a second on one core, from memory: (a) decoded only, (b) decoded and
+//! decided, with every view's deltas made and sorted. In turns, so that a slow moment of the machine hits
+//! both.
 
 use std::hint::black_box;
 
@@ -17,7 +18,8 @@ const ORDERS: u64 = 300_000;
 const ORDERS_AN_EPOCH: u64 = 500;
 const TURNS: usize = 5;
 
-/// The orders of the mix: placed in one epoch, submitted in the next, confirmed in the one after, 1 % cancelled then.
+/// The orders of the mix: placed in one epoch, submitted in the next, confirmed in the one after, 1 %
+/// cancelled then.
 fn orders(mix: &mut Mix) {
     let (mut random, zipf) = (Random(1), Zipf::new(crate::mix::PRODUCTS));
     let mut stages: [Vec<(String, usize)>; 3] = Default::default();

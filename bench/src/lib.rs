@@ -1,7 +1,7 @@
 //! `millrace bench NAME`: how fast and how big, measured on the machine at hand.
 //!
-//! A bench yields [`Figure`]s. Machines are noisy, so what is compared is measured in turns within one run, and ratios are
-//! what counts. Aims are stated beside what was measured; nothing here fails for being slow.
+//! A bench yields [`Figure`]s. Machines are noisy, so what is compared is measured in turns within one run,
+//! and ratios are what counts. Aims are stated beside what was measured; nothing here fails for being slow.
 
 mod decide;
 mod ledger;
@@ -158,8 +158,8 @@ impl Bench {
     }
 }
 
-/// A clock of the processor time of this thread where the system tells it, so that what else runs on the machine counts
-/// less; else of real time.
+/// A clock of the processor time of this thread where the system tells it, so that what else runs on the
+/// machine counts less; else of real time.
 #[derive(Clone, Copy, Debug)]
 struct Stopwatch {
     cpu_ns: Option<u64>,

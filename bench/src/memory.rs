@@ -1,7 +1,8 @@
-//! `bench memory`: bytes an order takes, by where it is in its life; tables, deadlines and the allocator's share included.
+//! `bench memory`: bytes an order takes, by where it is in its life; tables, deadlines and the allocator's
+//! share included.
 //!
-//! Measured as the growth of the process's resident memory over a million orders of two lines, and beside it the job's own
-//! account of its book of orders.
+//! Measured as the growth of the process's resident memory over a million orders of two lines, and beside
+//! it the job's own account of its book of orders.
 
 use bumpalo::Bump;
 use contract::log::Epoch;

@@ -1,6 +1,6 @@
-//! The named mix of `bench decide`: a prelude of 10,000 products with stock, then orders of 1 to 3 lines whose products
-//! follow Zipf's law with exponent 1, each submitted and confirmed; 5 % rejected (a price that is not the product's),
-//! 1 % cancelled. Ids of orders are time-ordered like UUIDv7. Deterministic.
+//! The named mix of `bench decide`: a prelude of 10,000 products with stock, then orders of 1 to 3 lines
+//! whose products follow Zipf's law with exponent 1, each submitted and confirmed; 5 % rejected (a price
+//! that is not the product's), 1 % cancelled. Ids of orders are time-ordered like UUIDv7. Deterministic.
 
 use contract::log::{Position, RawRecord, Topic};
 

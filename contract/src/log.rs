@@ -1,8 +1,8 @@
 //! The input streams, and a whole log in memory.
 //!
-//! [`MemoryLog`] is plain data: what importers yield, tests make and the oracle reads. It holds every record of every
-//! stream together with the timeline that binds them to epochs, and hands an epoch's records out in log order (rules,
-//! section 1): by topic, partition, offset.
+//! [`MemoryLog`] is plain data: what importers yield, tests make and the oracle reads. It holds every
+//! record of every stream together with the timeline that binds them to epochs, and hands an epoch's
+//! records out in log order (rules, section 1): by topic, partition, offset.
 
 use crate::time::Time;
 

@@ -1,4 +1,5 @@
-//! Views as whole tables in memory: what deltas are applied to, what an oracle yields, and how the two are compared.
+//! Views as whole tables in memory: what deltas are applied to, what an oracle yields, and how the two are
+//! compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -89,7 +90,8 @@ pub struct Difference {
     pub view: View,
     /// The row's key.
     pub key: Vec<Value>,
-    /// The columns that differ: name, this table's value, the other's; or, where one has no such row, its whole row.
+    /// The columns that differ: name, this table's value, the other's; or, where one has no such row, its
+    /// whole row.
     pub what: String,
 }
 
@@ -117,8 +119,8 @@ fn is_free(view: View, key: &[Value], column: usize) -> bool {
 }
 
 impl Tables {
-    /// The rows of some views that this and another have differently, in the order of views and keys; not counting the
-    /// details that the contract leaves open.
+    /// The rows of some views that this and another have differently, in the order of views and keys; not
+    /// counting the details that the contract leaves open.
     #[must_use]
     pub fn differences(&self, other: &Tables, views: &[View]) -> Vec<Difference> {
         let mut differences = Vec::new();

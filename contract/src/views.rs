@@ -1,8 +1,9 @@
 //! The views: their names, columns and types, once, from which everything else about them is derived.
 //!
-//! One macro table (below) yields for each view the [`View`] variant, its [`ViewSchema`], a typed row to write it
-//! with (`OrdersRow { .. }`) and its columns by name (`orders::status`) for patches. Names, their order and the key
-//! are fixed by the contract, section 2; the meanings are what `millrace_views` tells an analyst.
+//! One macro table (below) yields for each view the [`View`] variant, its [`ViewSchema`], a typed row to
+//! write it with (`OrdersRow { .. }`) and its columns by name (`orders::status`) for patches. Names, their
+//! order and the key are fixed by the contract, section 2; the meanings are what `millrace_views` tells an
+//! analyst.
 //!
 //! Invariant: the key columns come first; values are written in the order of the columns.
 
@@ -104,9 +105,14 @@ macro_rules! views {
                         name: stringify!($name),
                         key_len: [$( stringify!($kcol), )+].len(),
                         columns: &[
-                            $( Column { name: stringify!($kcol), ty: Type::$kty, nullable: false, meaning: $kdoc }, )+
                             $( Column {
-                                name: stringify!($col), ty: Type::$ty, nullable: nullable!($($null)?), meaning: $doc,
+                                name: stringify!($kcol), ty: Type::$kty, nullable: false, meaning: $kdoc,
+                            }, )+
+                            $( Column {
+                                name: stringify!($col),
+                                ty: Type::$ty,
+                                nullable: nullable!($($null)?),
+                                meaning: $doc,
                             }, )*
                         ],
                         meaning: concat!($( $meaning, )+),
@@ -166,7 +172,7 @@ views! {
     Orders OrdersRow orders {
         key { order_id: Text "the order", }
         customer_id: [Text] "who placed it",
-        status: [Text] "rejected, awaiting_payment, paying, confirmed, refunding, needs_operator, cancelled, expired or payment_failed",
+        status: [Text] "where it stands: awaiting_payment, paying, confirmed and so on",
         reason: [Text?] "why it was rejected, expired, failed or cancelled",
         reason_detail: [Json?] "the reason's details",
         currency: [Text] "of all its amounts",
@@ -381,13 +387,21 @@ views! {
     }
     /// Units and gross by day and store.
     RevenueByStore RevenueByStoreRow revenue_by_store {
-        key { day: Text "UTC day, YYYY-MM-DD", currency: Text "of the amounts", store_id: Text "the store, '' if none", }
+        key {
+            day: Text "UTC day, YYYY-MM-DD",
+            currency: Text "of the amounts",
+            store_id: Text "the store, '' if none",
+        }
         units: [Int] "units sold",
         gross: [Int] "units x unit_price",
     }
     /// Units and gross by day and category.
     RevenueByCategory RevenueByCategoryRow revenue_by_category {
-        key { day: Text "UTC day, YYYY-MM-DD", currency: Text "of the amounts", category: Text "the category, '' if none", }
+        key {
+            day: Text "UTC day, YYYY-MM-DD",
+            currency: Text "of the amounts",
+            category: Text "the category, '' if none",
+        }
         units: [Int] "units sold",
         gross: [Int] "units x unit_price",
     }

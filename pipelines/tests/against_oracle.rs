@@ -1,8 +1,9 @@
-//! The job against the oracle, over random logs that steer towards rare states: every row of every view at every epoch.
+//! The job against the oracle, over random logs that steer towards rare states: every row of every view at
+//! every epoch.
 //!
-//! Each seed is a log. `MILLRACE_SEEDS=from..until` runs others than the standard ones, `MILLRACE_SEED=n` replays one
-//! and prints its log if it fails. The suite also fails if a cell of the rules' table, a note, a reason or a kind of
-//! attention was never reached: a comparison of what never happens proves nothing.
+//! Each seed is a log. `MILLRACE_SEEDS=from..until` runs others than the standard ones, `MILLRACE_SEED=n`
+//! replays one and prints its log if it fails. The suite also fails if a cell of the rules' table, a note,
+//! a reason or a kind of attention was never reached: a comparison of what never happens proves nothing.
 
 mod common;
 

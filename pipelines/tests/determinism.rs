@@ -1,5 +1,5 @@
-//! The same log yields the same deltas, byte for byte: however often it is decided, and whether records come decoded by
-//! the job or one at a time from outside.
+//! The same log yields the same deltas, byte for byte: however often it is decided, and whether records
+//! come decoded by the job or one at a time from outside.
 
 use bumpalo::Bump;
 use contract::decode::decode;

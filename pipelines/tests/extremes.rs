@@ -1,5 +1,5 @@
-//! Extremes that random logs rarely combine, through job and oracle alike: the longest orders, the greatest amounts,
-//! long histories, and epochs of every size.
+//! Extremes that random logs rarely combine, through job and oracle alike: the longest orders, the greatest
+//! amounts, long histories, and epochs of every size.
 
 mod common;
 

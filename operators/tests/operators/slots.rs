@@ -122,7 +122,12 @@ fn freed_slots_are_used_again() {
         }
         let growth = slots.size_bytes().saturating_sub(before);
         assert!(
-            growth <= if size + 2 > SMALL_MAX { 1000 * (size + 2) } else { 0 },
+            growth
+                <= if size + 2 > SMALL_MAX {
+                    1000 * (size + 2)
+                } else {
+                    0
+                },
             "{size}: {growth}"
         );
     }
