@@ -172,14 +172,20 @@ impl Mix {
         for product in 0..PRODUCTS {
             let sku = format!("sku-{product:06}");
             let price = price(product);
-            self.push(Topic::Products, &sku, &format!(
-                r#"{{"type":"product_upserted","sku":"{sku}","name":"Product {product}","price":{price},"currency":"KRW","store_id":"store-{}","category":"category-{}"}}"#,
-                product % 50, product % 200,
-            ));
+            let (store, category) = (product % 50, product % 200);
+            let upserted = [
+                format!(
+                    r#"{{"type":"product_upserted","sku":"{sku}","name":"Product {product}","price":{price},"#
+                ),
+                format!(r#""currency":"KRW","store_id":"store-{store}","category":"category-{category}"}}"#),
+            ];
+            self.push(Topic::Products, &sku, &upserted.concat());
             for receipt in 0..10 {
-                self.push(Topic::Stock, &sku, &format!(
-                    r#"{{"type":"stock_received","receipt_id":"r-{product}-{receipt}","sku":"{sku}","quantity":1000000}}"#
-                ));
+                let received = [
+                    format!(r#"{{"type":"stock_received","receipt_id":"r-{product}-{receipt}","#),
+                    format!(r#""sku":"{sku}","quantity":1000000}}"#),
+                ];
+                self.push(Topic::Stock, &sku, &received.concat());
             }
         }
         self.cut();
@@ -200,18 +206,24 @@ impl Mix {
             ));
         }
         let customer = random.below(200_000);
-        self.push(Topic::Orders, id, &format!(
-            r#"{{"type":"order_placed","order_id":"{id}","customer_id":"c-{customer:06}","currency":"KRW","lines":[{text}],"placed_at":"2026-11-21T09:00:00.123Z"}}"#
-        ));
+        let placed = [
+            format!(r#"{{"type":"order_placed","order_id":"{id}","customer_id":"c-{customer:06}","#),
+            format!(r#""currency":"KRW","lines":[{text}],"placed_at":"2026-11-21T09:00:00.123Z"}}"#),
+        ];
+        self.push(Topic::Orders, id, &placed.concat());
         total
     }
 
     /// Adds a payment record of `kind`.
     pub fn pay(&mut self, kind: &str, id: &str, amount: usize) {
-        self.push(Topic::Payments, id, &format!(
-            r#"{{"type":"{kind}","order_id":"{id}","payment_key":"tviva2026{}","amount":{amount},"currency":"KRW"}}"#,
-            &id[9..],
-        ));
+        let paid = [
+            format!(
+                r#"{{"type":"{kind}","order_id":"{id}","payment_key":"tviva2026{}","#,
+                &id[9..]
+            ),
+            format!(r#""amount":{amount},"currency":"KRW"}}"#),
+        ];
+        self.push(Topic::Payments, id, &paid.concat());
     }
 
     /// Adds a cancel.

@@ -1,13 +1,13 @@
 //! View deltas: the one format between jobs and everything after them.
 //!
-//! A [`Delta`] holds what one epoch changed in one view: whole-row upserts, patches (named columns with absolute
-//! values) and deletes, sorted by key. Rows lie encoded one behind another in a single buffer, so that making a delta
-//! allocates nothing per row and moving it copies nothing.
+//! A [`Delta`] holds what one epoch changed in one view: whole-row upserts, patches (named columns with
+//! absolute values) and deletes, sorted by key. Rows lie encoded one behind another in a single buffer, so
+//! that making a delta allocates nothing per row and moving it copies nothing.
 //!
-//! Encoding of a change: its key, then its columns. A key's parts are encoded so that comparing bytes compares keys:
-//! a text as its bytes and a 0 (texts hold no U+0000), a whole number as 8 bytes, big end first, sign bit flipped.
-//! Columns are a tag byte and a payload each; an upsert has all columns after the key in their order, a patch pairs of
-//! column number and value, a delete none.
+//! Encoding of a change: its key, then its columns. A key's parts are encoded so that comparing bytes
+//! compares keys: a text as its bytes and a 0 (texts hold no U+0000), a whole number as 8 bytes, big end
+//! first, sign bit flipped. Columns are a tag byte and a payload each; an upsert has all columns after the
+//! key in their order, a patch pairs of column number and value, a delete none.
 //!
 //! Invariants, asserted by [`DeltaBuilder::finish`]: at most one change a key, sorted by key.
 
@@ -222,7 +222,8 @@ impl DeltaBuilder {
         self.close(start, columns, Op::Delete);
     }
 
-    /// Takes the buffers of a delta that nobody needs any more: a new one of this size costs the system its pages.
+    /// Takes the buffers of a delta that nobody needs any more: a new one of this size costs the system its
+    /// pages.
     pub fn recycle(&mut self, delta: Delta) {
         let Delta {
             mut bytes,
@@ -382,8 +383,8 @@ impl<'a> Change<'a> {
             })
     }
 
-    /// The columns after the key: all of an upsert, the changed ones of a patch, none of a delete; each with its
-    /// position in the view's schema.
+    /// The columns after the key: all of an upsert, the changed ones of a patch, none of a delete; each
+    /// with its position in the view's schema.
     pub fn columns(&self) -> impl Iterator<Item = (usize, ValueRef<'a>)> {
         let mut rest = self.columns;
         let mut next = self.view.schema().key_len;

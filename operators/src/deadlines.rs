@@ -1,8 +1,8 @@
 //! What falls due, in the order of time.
 //!
-//! Entries are never taken back: who set a deadline looks, when it falls due, whether it still stands. All entries of one
-//! instant lie in one list, so that an entry costs little more than its item where many share an instant, as deadlines
-//! counted from an epoch's clock do.
+//! Entries are never taken back: who set a deadline looks, when it falls due, whether it still stands. All
+//! entries of one instant lie in one list, so that an entry costs little more than its item where many
+//! share an instant, as deadlines counted from an epoch's clock do.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,8 @@ impl<T> Deadlines<T> {
         self.due.first_key_value().map(|(at, _)| *at)
     }
 
-    /// Takes what falls due at the first instant, if that is not after `now`; in the order in which it was set.
+    /// Takes what falls due at the first instant, if that is not after `now`; in the order in which it was
+    /// set.
     pub fn pop(&mut self, now: i64) -> Option<(i64, Vec<T>)> {
         let first = self.due.first_entry()?;
         (*first.key() <= now).then(|| first.remove_entry())

@@ -1,7 +1,8 @@
 //! Texts as small numbers: each distinct text gets the next number, from 0, and keeps it.
 //!
-//! Numbers depend only on the order in which texts come. Hashing is SipHash-1-3 with fixed keys; the table's order is
-//! never seen. A text's bytes lie in one buffer, so a short text costs its length and about 14 bytes.
+//! Numbers depend only on the order in which texts come. Hashing is SipHash-1-3 with fixed keys; the
+//! table's order is never seen. A text's bytes lie in one buffer, so a short text costs its length and
+//! about 14 bytes.
 
 use std::hash::Hasher as _;
 

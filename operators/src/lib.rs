@@ -1,4 +1,5 @@
-//! Generic machinery of the jobs: it knows no domain, does no I/O, and yields the same for the same input, always.
+//! Generic machinery of the jobs: it knows no domain, does no I/O, and yields the same for the same input,
+//! always.
 //!
 //! - [`ledger`]: accounts and holds, decided one after another.
 //! - [`once`]: what counts once by its own id.

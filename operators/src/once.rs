@@ -1,8 +1,8 @@
 //! Sticky verdicts: what counts once by its own id, over the whole log.
 //!
-//! Per id a fingerprint of the id and a digest of the content of the record that counted: 24 bytes and the table's
-//! share. A verdict is given ([`Once::judge`]) before anything is changed and kept ([`Once::keep`]) only if the record
-//! counts, so that a record that is refused for another reason doesn't use up its id.
+//! Per id a fingerprint of the id and a digest of the content of the record that counted: 24 bytes and the
+//! table's share. A verdict is given ([`Once::judge`]) before anything is changed and kept ([`Once::keep`])
+//! only if the record counts, so that a record that is refused for another reason doesn't use up its id.
 
 use hashbrown::HashTable;
 

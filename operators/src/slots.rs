@@ -1,10 +1,10 @@
 //! Many small blobs of bytes, compactly: no allocator header, no pointer, 4 bytes a handle.
 //!
-//! Blobs of up to [`SMALL_MAX`] bytes lie in slots of their size class (multiples of 8 bytes) in pages of 64 KiB that
-//! belong to one class as long as a slot of them is taken; freed slots are used again first, and a page without blobs goes
-//! to whatever class needs one next. Greater blobs are allocated on their own. A handle is a slot's place in units of 8
-//! bytes, so all pages together may take 16 GiB; beyond that [`Slots::put`] panics, as memory is then gone anyway. A
-//! blob's first bytes tell its length.
+//! Blobs of up to [`SMALL_MAX`] bytes lie in slots of their size class (multiples of 8 bytes) in pages of
+//! 64 KiB that belong to one class as long as a slot of them is taken; freed slots are used again first,
+//! and a page without blobs goes to whatever class needs one next. Greater blobs are allocated on their
+//! own. A handle is a slot's place in units of 8 bytes, so all pages together may take 16 GiB; beyond that
+//! [`Slots::put`] panics, as memory is then gone anyway. A blob's first bytes tell its length.
 
 use crate::varint::{Reader, put};
 

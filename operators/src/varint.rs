@@ -1,4 +1,5 @@
-//! Whole numbers in as few bytes as they need: 7 bits a byte, low bits first, the high bit says that more follow.
+//! Whole numbers in as few bytes as they need: 7 bits a byte, low bits first, the high bit says that more
+//! follow.
 
 /// Appends `number`.
 #[inline]

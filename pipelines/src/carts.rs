@@ -1,4 +1,5 @@
-//! Carts. Here: which records of `carts` count (contract, section 1, Once). The job that shows carts builds on it.
+//! Carts. Here: which records of `carts` count (contract, section 1, Once). The job that shows carts builds
+//! on it.
 
 use contract::content::Fingerprint;
 use contract::decode::Reason;

@@ -1,4 +1,5 @@
-//! Reviews. Here: which records of `reviews` count (contract, section 1). The job that shows reviews builds on it.
+//! Reviews. Here: which records of `reviews` count (contract, section 1). The job that shows reviews builds
+//! on it.
 
 use contract::content::Fingerprint;
 use contract::decode::Reason;

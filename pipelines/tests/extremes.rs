@@ -46,7 +46,9 @@ impl Shop {
     }
 
     fn stock(&mut self, sku: &str, quantity: i64) {
-        let record = json!({"type": "stock_received", "receipt_id": format!("r-{sku}"), "sku": sku, "quantity": quantity});
+        let record = json!({
+            "type": "stock_received", "receipt_id": format!("r-{sku}"), "sku": sku, "quantity": quantity,
+        });
         self.say(Topic::Stock, sku, &record);
     }
 
@@ -65,8 +67,8 @@ impl Shop {
 
     fn refund(&mut self, id: &str, key: &str, refund_id: &str, amount: i64) {
         let record = json!({
-            "type": "payment_refunded", "order_id": id, "payment_key": key, "amount": amount, "currency": "KRW",
-            "refund_id": refund_id,
+            "type": "payment_refunded", "order_id": id, "payment_key": key, "amount": amount,
+            "currency": "KRW", "refund_id": refund_id,
         });
         self.say(Topic::Payments, id, &record);
     }

@@ -1,15 +1,17 @@
 //! The ledger: accounts, and holds of several legs taken all or nothing.
 //!
-//! An account has `on_hand` (what is there), `held` (what of it is promised) and `spent` (what has left for good
-//! through holds); `available = on_hand - held`. A [`Hold`] is a group of legs, each an account and an amount. It is
-//! taken only if every account has the amount available, and resolved exactly once: posted (`on_hand` and `held` go
-//! down, `spent` goes up) or released (`held` goes down). Because availability is checked when a hold is taken, posting
-//! can't fail. A frozen hold can't be released by a deadline. Legs of a posted hold can be given back, in parts.
+//! An account has `on_hand` (what is there), `held` (what of it is promised) and `spent` (what has left for
+//! good through holds); `available = on_hand - held`. A [`Hold`] is a group of legs, each an account and an
+//! amount. It is taken only if every account has the amount available, and resolved exactly once: posted
+//! (`on_hand` and `held` go down, `spent` goes up) or released (`held` goes down). Because availability is
+//! checked when a hold is taken, posting can't fail. A frozen hold can't be released by a deadline. Legs of
+//! a posted hold can be given back, in parts.
 //!
-//! Invariants, asserted at every operation, in release builds too: `inflow = on_hand + spent` for each account, where
-//! `inflow` sums what came in from outside less what was taken out; `held` and `spent` are never negative; a hold is
-//! resolved once and gives back at most what it posted. A breach is a bug of ours and stops the process before it can
-//! reach a sink; no input can cause one, as every refusal is an answer ([`Short`], [`PassedLimit`]).
+//! Invariants, asserted at every operation, in release builds too: `inflow = on_hand + spent` for each
+//! account, where `inflow` sums what came in from outside less what was taken out; `held` and `spent` are
+//! never negative; a hold is resolved once and gives back at most what it posted. A breach is a bug of ours
+//! and stops the process before it can reach a sink; no input can cause one, as every refusal is an answer
+//! ([`Short`], [`PassedLimit`]).
 //!
 //! The ledger knows accounts by number only: names, and what an account stands for, are its user's.
 
@@ -158,7 +160,8 @@ impl Ledger {
         Ok(self.levels(quota).spent)
     }
 
-    /// The accounts that changed since this was last asked, with their levels then, in the order of their first change.
+    /// The accounts that changed since this was last asked, with their levels then, in the order of their
+    /// first change.
     pub fn take_touched(&mut self) -> Vec<(AccountNo, Levels)> {
         for (account, _) in &self.touched {
             self.accounts[account.0 as usize].touched = false;

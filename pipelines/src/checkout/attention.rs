@@ -1,8 +1,8 @@
 //! What a person must act on and that stays until somebody resolves it (rules, section 5).
 //!
-//! The kinds that end by themselves are not kept here: they follow from the state of orders and accounts and are
-//! compared at the end of an epoch. Here a row's `since` is the clock of the last epoch that ended with the row there
-//! and began without it.
+//! The kinds that end by themselves are not kept here: they follow from the state of orders and accounts
+//! and are compared at the end of an epoch. Here a row's `since` is the clock of the last epoch that ended
+//! with the row there and began without it.
 
 use std::collections::BTreeMap;
 

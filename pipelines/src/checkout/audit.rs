@@ -1,8 +1,8 @@
 //! Audits: the sums behind the views, kept by another path than the counters they check.
 //!
-//! The ledger's levels change by operations; the sums here are made from the records (what came in, what moved) and from
-//! the orders' lines and payments as they are at the end of each epoch. A row of `audits` is a violation; none can come
-//! about but by a bug of ours.
+//! The ledger's levels change by operations; the sums here are made from the records (what came in, what
+//! moved) and from the orders' lines and payments as they are at the end of each epoch. A row of `audits`
+//! is a violation; none can come about but by a bug of ours.
 
 use std::collections::BTreeMap;
 
@@ -129,51 +129,36 @@ impl Audit {
     /// Checks an account that this epoch touched.
     pub fn check_account(&mut self, account: AccountNo, levels: &Levels, facts: &Facts) {
         let live = *at(&mut self.live, account.0);
-        let holds = |audit: &mut Audit, subject: String| {
-            audit.check("holds_match", subject, live, i128::from(levels.held));
-        };
+        let held = i128::from(levels.held);
         match facts.owners[account.0 as usize] {
             Owner::Stock(product) => {
-                let sku = facts.skus.get(product);
+                let sku = || facts.skus.get(product).to_owned();
                 let moved = *at(&mut self.stock, product);
                 let there = i128::from(levels.on_hand) + i128::from(levels.spent);
-                self.check("stock_conserved", sku.to_owned(), moved, there);
-                holds(self, sku.to_owned());
+                self.check("stock_conserved", sku, moved, there);
+                self.check("holds_match", sku, live, held);
             }
             Owner::Quota(campaign) => {
                 let quota = i128::from(facts.campaigns[campaign as usize].quota);
                 let granted = *at(&mut self.granted, campaign);
                 let there = i128::from(granted) + i128::from(levels.on_hand);
-                self.check(
-                    "quota_conserved",
-                    facts.campaign_ids.get(campaign).to_owned(),
-                    quota,
-                    there,
-                );
+                let id = || facts.campaign_ids.get(campaign).to_owned();
+                self.check("quota_conserved", id, quota, there);
             }
             Owner::Right(grant) => {
                 let grant = &facts.grants[grant as usize];
                 let campaign = facts.campaign_ids.get(grant.campaign);
-                holds(
-                    self,
-                    format!("{campaign}/{}", facts.customers.get(grant.customer)),
-                );
+                let subject = || format!("{campaign}/{}", facts.customers.get(grant.customer));
+                self.check("holds_match", subject, live, held);
             }
             Owner::Wallet(number) => {
                 let wallet = &facts.wallets[number as usize];
-                let subject = format!(
-                    "{}/{}",
-                    facts.customers.get(wallet.customer),
-                    wallet.currency.get()
-                );
+                let customer = facts.customers.get(wallet.customer);
+                let subject = || format!("{customer}/{}", wallet.currency.get());
                 let Flow { came_in, went_out } = *at(&mut self.wallets, number);
-                self.check(
-                    "wallet_conserved",
-                    subject.clone(),
-                    came_in,
-                    i128::from(levels.on_hand) + went_out,
-                );
-                holds(self, subject);
+                let there = i128::from(levels.on_hand) + went_out;
+                self.check("wallet_conserved", subject, came_in, there);
+                self.check("holds_match", subject, live, held);
             }
         }
     }
@@ -183,18 +168,19 @@ impl Audit {
         if received != sum {
             self.check(
                 "counts_match",
-                format!("{topic}/{partition}"),
+                || format!("{topic}/{partition}"),
                 received.into(),
                 sum.into(),
             );
         }
     }
 
-    fn check(&mut self, name: &'static str, subject: String, expected: i128, actual: i128) {
+    #[inline]
+    fn check(&mut self, name: &'static str, subject: impl FnOnce() -> String, expected: i128, actual: i128) {
         if expected == actual && self.violations.is_empty() {
             return;
         }
-        let key = (name, subject);
+        let key = (name, subject());
         let row = (expected != actual).then(|| (shown(expected), shown(actual)));
         if self.violations.get(&key).copied() != row {
             self.changed.insert(key, row);
@@ -210,7 +196,7 @@ impl Audit {
                 let kept = self.kept.get(&currency).copied().unwrap_or_default();
                 self.check(
                     "money_conserved",
-                    currency.get().to_owned(),
+                    || currency.get().to_owned(),
                     flow.came_in - flow.went_out,
                     kept,
                 );

@@ -1,10 +1,11 @@
 //! The book of orders: every order ever decided, packed, and a trace of those that the current epoch touches.
 //!
-//! An order has a number (dense, in the order of decision) that deadlines and holders of rights refer to. Its entry is
-//! its fingerprint and the slot of its packed bytes. To work on an order it is taken out, unpacked, and given back,
-//! packed; what it was at the start of the epoch stays in a slot of its own until the epoch's end. What only the
-//! epoch's rows need (timeline rows, columns that never change, reasons) is kept in buffers of the epoch, one behind
-//! another. So an epoch of any size works on one unpacked order at a time, which stays in the processor's cache.
+//! An order has a number (dense, in the order of decision) that deadlines and holders of rights refer to.
+//! Its entry is its fingerprint and the slot of its packed bytes. To work on an order it is taken out,
+//! unpacked, and given back, packed; what it was at the start of the epoch stays in a slot of its own until
+//! the epoch's end. What only the epoch's rows need (timeline rows, columns that never change, reasons) is
+//! kept in buffers of the epoch, one behind another. So an epoch of any size works on one unpacked order at
+//! a time, which stays in the processor's cache.
 
 use contract::content::Fingerprint;
 use contract::log::Position;
@@ -375,8 +376,8 @@ impl Book {
         places
     }
 
-    /// A touched order with all that happened to it in the epoch, and its state at the start, into `before`: false if
-    /// it was placed in this epoch.
+    /// A touched order with all that happened to it in the epoch, and its state at the start, into
+    /// `before`: false if it was placed in this epoch.
     pub fn load(&mut self, place: u32, before: &mut Order) -> (Box<Touched>, bool) {
         let trace = self.touched[place as usize];
         let mut touched = self.fresh(trace.number);

@@ -1,4 +1,5 @@
-//! What orders are decided on besides the ledger's levels: rules in force, products, campaigns, rights, wallets.
+//! What orders are decided on besides the ledger's levels: rules in force, products, campaigns, rights,
+//! wallets.
 
 use contract::discount::Discount;
 use contract::records::{CampaignCreated, ProductUpserted, RulesActivated};
@@ -224,7 +225,8 @@ impl Facts {
         number
     }
 
-    /// The stock account of a sku, opened if it has none. A new one is marked as touched: it has a row from now on.
+    /// The stock account of a sku, opened if it has none. A new one is marked as touched: it has a row from
+    /// now on.
     pub fn stock(&mut self, ledger: &mut Ledger, sku: &str) -> (u32, AccountNo) {
         let number = self.product(sku);
         if let Some(account) = self.products[number as usize].stock {

@@ -1,4 +1,5 @@
-//! What comes in: every record gets its fate (applied, duplicate, quarantined), and every partition its counts.
+//! What comes in: every record gets its fate (applied, duplicate, quarantined), and every partition its
+//! counts.
 
 use contract::content::{Content, Fingerprint};
 use contract::decode::{Reason, Rejected};

@@ -1,17 +1,20 @@
-//! The `checkout` job: orders, payments, stock, coupons and wallets, decided one record after another in log order.
+//! The `checkout` job: orders, payments, stock, coupons and wallets, decided one record after another in
+//! log order.
 //!
-//! It reads every stream (of carts and reviews it only says which records count) and yields the deltas of the views
-//! from `orders` to `audits` (contract, section 2). Rules are those of rules.md; each section has its file:
+//! It reads every stream (of carts and reviews it only says which records count) and yields the deltas of
+//! the views from `orders` to `audits` (contract, section 2). Rules are those of rules.md; each section has
+//! its file:
 //!
 //! - [`place`]: section 3, orders; the rest of section 3 is in [`mod@intake`].
 //! - [`saga`]: section 4, the table; [`refunds`]: 4.1; [`lines`]: 4.2.
 //! - [`attention`] and [`rows`]: section 5.
 //! - [`book`], [`order`], [`pack`]: what is remembered of orders, and how compactly.
-//! - [`facts`]: products, campaigns, rights, wallets, rules in force. [`audit`]: the books checked by another path.
+//! - [`facts`]: products, campaigns, rights, wallets, rules in force. [`audit`]: the books checked by
+//!   another path.
 //!
-//! Invariant: the deltas are a function of the records and clocks alone; there is no clock, no randomness and no map whose
-//! order shows. It does not fail: a record that can't be used becomes a row of `quarantine`, and an accounting
-//! assertion that trips is a bug of ours.
+//! Invariant: the deltas are a function of the records and clocks alone; there is no clock, no randomness
+//! and no map whose order shows. It does not fail: a record that can't be used becomes a row of
+//! `quarantine`, and an accounting assertion that trips is a bug of ours.
 
 mod attention;
 mod audit;

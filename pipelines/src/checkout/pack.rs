@@ -1,12 +1,12 @@
 //! Orders as bytes: as few as the rules allow, since most of memory is orders.
 //!
-//! An order that can still move keeps everything but texts that its next record will bring along. A closed record (a
-//! final status, or confirmed and past its cancel window) keeps what a late record may ask: the content's digest,
-//! status, counters, and its payments, as hashes and amounts. The order's own id is kept only while a deadline may have
-//! to name it.
+//! An order that can still move keeps everything but texts that its next record will bring along. A closed
+//! record (a final status, or confirmed and past its cancel window) keeps what a late record may ask: the
+//! content's digest, status, counters, and its payments, as hashes and amounts. The order's own id is kept
+//! only while a deadline may have to name it.
 //!
-//! While an epoch works on an order it is packed whole: nothing is left out, so that its rows can be told at the end, and
-//! the order lies in two or three cache lines all the same.
+//! While an epoch works on an order it is packed whole: nothing is left out, so that its rows can be told
+//! at the end, and the order lies in two or three cache lines all the same.
 //!
 //! First byte: status, form, closed, whether a refund command is open. That is all a deadline looks at first
 //! ([`glance`]). Then, of a whole one, its place among the touched.

@@ -15,7 +15,8 @@ pub(super) fn refund_id(order_id: &str, index: usize) -> String {
     format!("{order_id}:r{}", index + 1)
 }
 
-/// The number n of our refund command that a refund_id names, if it is one of ours for that payment: `{order_id}:r{n}`.
+/// The number n of our refund command that a refund_id names, if it is one of ours for that payment:
+/// `{order_id}:r{n}`.
 fn ours(t: &Touched, payment: usize, refund_id: &str) -> Option<usize> {
     let digits = refund_id.strip_prefix(t.id.as_str())?.strip_prefix(":r")?;
     let number: usize = digits.parse().ok()?;
@@ -26,8 +27,8 @@ fn ours(t: &Touched, payment: usize, refund_id: &str) -> Option<usize> {
 }
 
 impl Desk {
-    /// Issues a refund command. If its id was used before it was ours, that refund was another's: it answers nothing
-    /// and takes nothing off what is owed, or the money would be neither kept nor refunded.
+    /// Issues a refund command. If its id was used before it was ours, that refund was another's: it
+    /// answers nothing and takes nothing off what is owed, or the money would be neither kept nor refunded.
     pub(super) fn refund(&mut self, t: &mut Touched, payment: usize, asked: i64, reason: RefundReason) {
         t.order.refunds.push(Refund {
             payment,
@@ -42,8 +43,8 @@ impl Desk {
         self.expect_answer(t);
     }
 
-    /// Issues a refund command for what is captured, not refunded and not asked for, because of a whole cancel: it
-    /// makes good the failed ones.
+    /// Issues a refund command for what is captured, not refunded and not asked for, because of a whole
+    /// cancel: it makes good the failed ones.
     pub(super) fn refund_what_is_left(&mut self, t: &mut Touched, main: usize) {
         let payment = &t.order.payments[main];
         let left = payment.captured - payment.refunded - t.order.open(main);

@@ -1,7 +1,8 @@
-//! What an epoch changed, as view deltas: each order's state at the epoch's end compared with that at its start.
+//! What an epoch changed, as view deltas: each order's state at the epoch's end compared with that at its
+//! start.
 //!
-//! An order that was placed in this epoch is shown by whole rows, any other by patches of the columns that differ, so
-//! that a row's `epoch` moves exactly when another of its columns does.
+//! An order that was placed in this epoch is shown by whole rows, any other by patches of the columns that
+//! differ, so that a row's `epoch` moves exactly when another of its columns does.
 
 use contract::delta::{Delta, DeltaBuilder};
 use contract::log::Epoch;
@@ -63,7 +64,8 @@ impl Rows {
         changed.map(|builder| builder.finish(epoch)).collect()
     }
 
-    /// Everything that the epoch changed of an order. `before` is its state at the start; none if it was placed since.
+    /// Everything that the epoch changed of an order. `before` is its state at the start; none if it was
+    /// placed since.
     pub fn order(&mut self, t: &Touched, before: Option<&Order>, facts: &Facts) {
         self.timeline(t);
         match before {

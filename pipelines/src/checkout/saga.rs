@@ -1,7 +1,7 @@
 //! The life of an order (rules, section 4): the table, row by row, as code.
 //!
-//! Each input has one method; each is total over the statuses. Methods change the order, the ledger and the desk, and
-//! leave exactly one timeline row: a change of status, or a note.
+//! Each input has one method; each is total over the statuses. Methods change the order, the ledger and the
+//! desk, and leave exactly one timeline row: a change of status, or a note.
 
 use contract::decode::Reason;
 use contract::records::{PaymentConfirmed, PaymentDeclined, PaymentSubmitted};
