@@ -95,6 +95,28 @@ fn every_command_in_the_readme_works() {
 }
 
 #[test]
+fn every_bench_in_the_docs_exists_and_every_bench_is_in_the_docs() {
+    let docs = std::fs::read_to_string("docs/performance.md").expect("docs/performance.md is there");
+    let help = text(&millrace(&["bench", "--help"]).stdout);
+    let refused = text(&millrace(&["bench", "no-such-bench"]).stderr);
+    let names = refused
+        .split("there are ")
+        .nth(1)
+        .expect("the refusal names all benches");
+    for name in names.trim().split(", ") {
+        assert!(docs.contains(&format!("## `millrace bench {name}`")), "{name}");
+        assert!(help.contains(name), "{name}");
+    }
+    for named in docs
+        .split("## `millrace bench ")
+        .skip(1)
+        .filter_map(|rest| rest.split('`').next())
+    {
+        assert!(names.contains(named), "{named}");
+    }
+}
+
+#[test]
 fn wrong_usage_is_one_line_and_status_2() {
     assert_refused(&millrace(&[]), 2, &["command", "--help"]);
     assert_refused(&millrace(&["sell"]), 2, &["sell"]);
