@@ -56,15 +56,7 @@ fn money(minor: i64, currency: &str) -> String {
 }
 
 fn grouped(n: i64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    bench::thousands(&n.to_string())
 }
 
 fn count(n: usize) -> String {
