@@ -11,6 +11,7 @@ mod log;
 mod memory;
 mod record;
 mod streams;
+pub mod timeline;
 
 pub use embedded::EmbeddedLog;
 pub use error::{Damage, LogError};
