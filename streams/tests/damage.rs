@@ -140,3 +140,31 @@ fn a_directory_of_the_system_is_owned_by_one_opener() {
     drop(log);
     std::fs::remove_dir_all(path).unwrap();
 }
+
+#[test]
+fn a_topic_that_is_added_later_is_there_and_stays() {
+    let (disk, model) = filled(6, 20);
+    let mut more = config();
+    more.topics.push(millrace_streams::TopicPartitions {
+        name: "reviews".to_owned(),
+        partitions: 2,
+    });
+    let log = EmbeddedLog::open_on(Box::new(disk.clone()), &more).unwrap();
+    assert_eq!(log.ends("reviews").unwrap(), [0, 0]);
+    let mut batch = millrace_streams::Batch::new(0);
+    batch.push("reviews", 1, None, None);
+    assert_eq!(log.append(&batch).unwrap()[0].end, 1);
+    drop(log);
+    let log = open(disk).unwrap();
+    model.check(&log).unwrap();
+    assert_eq!(log.ends("reviews").unwrap(), [0, 1]);
+    assert_eq!(
+        log.read("reviews", 1, 0)
+            .unwrap()
+            .next_run()
+            .unwrap()
+            .unwrap()
+            .left(),
+        1
+    );
+}

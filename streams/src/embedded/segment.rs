@@ -237,7 +237,8 @@ fn check(
             return Some("the parts of a frame are out of order");
         }
         last = Some(chunk.stream);
-        if ends.get(chunk.stream as usize) != Some(&chunk.first) {
+        let fits = chunk.first.checked_add(chunk.count.into()).is_some();
+        if !fits || ends.get(chunk.stream as usize) != Some(&chunk.first) {
             return Some("a frame does not go on where the one before ended");
         }
         let body = bytes.get(at..at + chunk.bytes as usize);
