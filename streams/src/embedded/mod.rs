@@ -1,0 +1,338 @@
+//! The embedded log: streams in a directory of files, owned by one process.
+//!
+//! A batch over any partitions is one *frame*; frames are appended to the last of a row of *segments*; one
+//! write and one sync serve all batches that wait at that moment. There is a file for the log as such
+//! ([`meta`]), one for each segment ([`segment`], [`frame`]) and one for each full segment's index
+//! ([`index`]).
+//!
+//! # Guarantees
+//! - A batch is in the log whole or not at all, whatever happens while it is written.
+//! - With [`Fsync::EachGroup`] what [`Log::append`] acknowledged survives a crash of the machine, and
+//!   readers see nothing else.
+//! - What is read is what was written: every record is under a checksum that is checked when it is read.
+//!   What can't be read is an error that says where, what it concerns, and the ways out. Nothing is skipped.
+//! - A full disk fails appends cleanly; reading goes on, and so do appends once there is room. After a sync
+//!   that failed the log refuses appends until it is opened again.
+//! - Memory does not grow with the log, but for a few words per segment.
+//!
+//! # Non-guarantees
+//! - Damage to the very last group of frames, with nothing written after it, can't be told from a torn write
+//!   and is cut like one (closing the log leaves a word that vouches for all before it; [`Opened::cut`]
+//!   tells). A last segment that is missing as a whole is not noticed here; a sink notices, its frontier is
+//!   beyond the log's end.
+//! - With [`Fsync::Never`] a crash of the machine may take any part of the last segment's end.
+//! - Trimming frees whole segments: one partition that is not trimmed holds the segments that its records
+//!   are in.
+//! - A copy made file by file while the log runs opens if it takes the segments from newest to oldest, then
+//!   the rest; otherwise take it from a snapshot of the file system.
+
+mod commit;
+pub mod disk;
+mod frame;
+mod index;
+mod layout;
+mod meta;
+mod open;
+mod reader;
+mod repair;
+mod segment;
+mod state;
+mod writer;
+
+use std::any::Any;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use self::commit::Commit;
+pub use self::commit::NextOffsets;
+use self::disk::{Directory, Disk};
+use self::meta::Meta;
+use self::reader::StreamReader;
+pub use self::repair::cut_from;
+use self::state::{Shared, lock};
+use self::writer::Writer;
+use crate::error::LogError;
+use crate::installation::Installation;
+use crate::log::{Appended, Log, Reader, TopicPartitions};
+use crate::record::Batch;
+
+/// The format of the files.
+const FORMAT: u32 = 1;
+
+/// When appended records are made durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fsync {
+    /// Before they are acknowledged, once for all that wait.
+    #[default]
+    EachGroup,
+    /// When the system sees fit, when a segment is full, and on closing. A crash of the process loses
+    /// nothing, one of the machine may.
+    Never,
+}
+
+/// How to open a log.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The topics that there must be. Those that are not there are made; a topic keeps its number of
+    /// partitions.
+    pub topics: Vec<TopicPartitions>,
+    /// When appended records are made durable.
+    pub fsync: Fsync,
+    /// A segment that would grow beyond this is followed by another. At least 4 KiB.
+    pub segment_bytes_max: u64,
+    /// The id of the log, if it is made now.
+    pub installation: Installation,
+}
+
+impl Config {
+    /// The usual: everything synced, segments of 128 MiB.
+    #[must_use]
+    pub fn new(installation: Installation, topics: &[(&str, u32)]) -> Config {
+        let topic = |(name, partitions): &(&str, u32)| TopicPartitions {
+            name: (*name).to_owned(),
+            partitions: *partitions,
+        };
+        Config {
+            topics: topics.iter().map(topic).collect(),
+            fsync: Fsync::default(),
+            segment_bytes_max: 128 << 20,
+            installation,
+        }
+    }
+}
+
+/// A torn tail that was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The segment.
+    pub segment: u64,
+    /// Where the torn part began in it.
+    pub position: u64,
+    /// How many bytes it had.
+    pub bytes: u64,
+}
+
+/// What was met on opening.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// There was no log; it was made.
+    pub created: bool,
+    /// The last segment ended in bytes that were never acknowledged.
+    pub cut: Option<Cut>,
+}
+
+/// A log in a directory.
+pub struct EmbeddedLog {
+    shared: Arc<Shared>,
+    commit: Commit,
+    meta: Mutex<Meta>,
+    opened: Opened,
+    /// Held while the log is open.
+    _lock: Box<dyn Any + Send + Sync>,
+}
+
+impl EmbeddedLog {
+    /// Opens the log in `directory`, or makes it there if the directory is empty or missing.
+    ///
+    /// # Errors
+    /// If the directory is in use, holds something else, can't be written to, or the log is damaged or
+    /// newer.
+    pub fn open(directory: &Path, config: &Config) -> Result<EmbeddedLog, LogError> {
+        let disk = Directory::new(directory);
+        let disk = disk.map_err(|e| LogError::io(format!("making {}", directory.display()), &e))?;
+        EmbeddedLog::open_on(Box::new(disk), config)
+    }
+
+    /// The same on any [`Disk`].
+    ///
+    /// # Errors
+    /// As [`EmbeddedLog::open`].
+    pub fn open_on(disk: Box<dyn Disk>, config: &Config) -> Result<EmbeddedLog, LogError> {
+        if config.segment_bytes_max < 4096 {
+            let what = "segments of less than 4096 bytes are of no use".to_owned();
+            return Err(LogError::BadConfiguration { what });
+        }
+        open::refuse_foreign(disk.as_ref())?;
+        let guard = disk
+            .lock()
+            .map_err(|e| LogError::io(format!("locking {}", disk.name()), &e))?;
+        let directory = disk.name();
+        let guard = guard.ok_or(LogError::Locked { directory })?;
+        let found = open::open(disk.as_ref(), config)?;
+        let segment = found.state.segments.last().map(Arc::clone);
+        let segment = segment.expect("a log that was opened has a segment");
+        let (position, ends) = (found.state.bytes, found.state.ends.clone());
+        let writer = Writer {
+            file: found.file,
+            segment,
+            position,
+            synced: position,
+            segment_bytes_max: config.segment_bytes_max,
+            fsync: config.fsync,
+            syncs: 0,
+        };
+        let (installation, streams) = (found.meta.installation, found.meta.streams.clone());
+        Ok(EmbeddedLog {
+            shared: Shared::new(disk, installation, streams, found.state),
+            commit: Commit::new(writer, ends, found.sequence),
+            meta: Mutex::new(found.meta),
+            opened: found.opened,
+            _lock: guard,
+        })
+    }
+
+    /// The log's id.
+    #[must_use]
+    pub fn installation(&self) -> Installation {
+        self.shared.installation
+    }
+
+    /// What was met on opening.
+    #[must_use]
+    pub fn opened(&self) -> Opened {
+        self.opened
+    }
+
+    /// How often a segment was synced so that batches could be acknowledged.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.commit.syncs()
+    }
+
+    /// Appends a batch together with what `then` makes of the offsets that follow it: a binding of the very
+    /// records that it is appended with, made durable by the same sync. `then` may not add to partitions
+    /// that the batch has, and is called with the log's queue locked: it must be quick and not call the log.
+    ///
+    /// # Errors
+    /// As [`Log::append`].
+    pub fn append_then(
+        &self,
+        batch: &Batch,
+        mut then: impl FnMut(&NextOffsets<'_>) -> Batch,
+    ) -> Result<Vec<Appended>, LogError> {
+        self.commit.append(&self.shared, batch, Some(&mut then))
+    }
+
+    /// Reads everything there is and checks it; how many records there are.
+    ///
+    /// # Errors
+    /// The first damage found.
+    pub fn check(&self) -> Result<u64, LogError> {
+        let shared = &self.shared;
+        let (segments, bytes) = {
+            let state = shared.state();
+            (state.segments.clone(), state.bytes)
+        };
+        let mut records = 0;
+        for segment in segments {
+            let name = segment::file_name(segment.head.number);
+            let file = shared.disk.open(&name, false);
+            let file = file.map_err(|e| LogError::io(format!("opening {name}"), &e))?;
+            let until = segment.full_bytes.get().copied().unwrap_or(bytes);
+            let mut ends: Vec<u64> = (0..shared.streams.len()).map(|s| segment.head.base(s)).collect();
+            let mut count = |frame: &frame::Frame<'_>| {
+                records += frame.chunks().map(|(c, _)| u64::from(c.count)).sum::<u64>();
+            };
+            let head = &segment.head;
+            let stop = segment::walk(
+                file.as_ref(),
+                head,
+                until,
+                shared.salt,
+                true,
+                &mut ends,
+                &mut count,
+            )?;
+            if let Some(bad) = stop.bad {
+                let concerns = segment::concerning(&shared.streams, &ends);
+                return Err(segment::damage(head.number, stop.position, bad, concerns));
+            }
+        }
+        Ok(records)
+    }
+
+    /// Makes everything durable and closes the log. Dropping it does the same, but can't tell of a failure.
+    ///
+    /// # Errors
+    /// If the last records can't be made durable, where that was not done already.
+    pub fn close(self) -> Result<(), LogError> {
+        self.commit.close(&self.shared)
+    }
+
+    /// Removes the segments that were trimmed as a whole.
+    fn free(&self) -> Result<(), LogError> {
+        let gone: Vec<_> = {
+            let mut state = self.shared.state_mut();
+            let trimmed = state
+                .segments
+                .windows(2)
+                .take_while(|w| open::ends_within(&w[1].head, &state.starts))
+                .count();
+            state.segments.drain(..trimmed).collect()
+        };
+        for segment in &gone {
+            open::remove(self.shared.disk.as_ref(), segment.head.number)?;
+        }
+        if !gone.is_empty() {
+            let synced = self.shared.disk.sync_directory();
+            synced.map_err(|e| LogError::io("syncing the directory", &e))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for EmbeddedLog {
+    fn drop(&mut self) {
+        // What was acknowledged is durable already, where it was asked to be.
+        let _ = self.commit.close(&self.shared);
+    }
+}
+
+impl Log for EmbeddedLog {
+    fn topics(&self) -> Vec<TopicPartitions> {
+        self.shared.streams.topics().cloned().collect()
+    }
+
+    fn append(&self, batch: &Batch) -> Result<Vec<Appended>, LogError> {
+        self.commit.append(&self.shared, batch, None)
+    }
+
+    fn starts(&self, topic: &str) -> Result<Vec<u64>, LogError> {
+        let streams = self.shared.streams.of_topic(topic)?;
+        Ok(self.shared.state().starts[streams].to_vec())
+    }
+
+    fn ends(&self, topic: &str) -> Result<Vec<u64>, LogError> {
+        let streams = self.shared.streams.of_topic(topic)?;
+        Ok(self.shared.state().ends[streams].to_vec())
+    }
+
+    fn read(&self, topic: &str, partition: u32, from: u64) -> Result<Box<dyn Reader>, LogError> {
+        let stream = self.shared.streams.number(topic, partition)?;
+        let state = self.shared.state();
+        let (start, end) = (state.starts[stream], state.ends[stream]);
+        self.shared.streams.within(stream, from, start, end)?;
+        Ok(Box::new(StreamReader::new(
+            Arc::clone(&self.shared),
+            stream,
+            from,
+        )))
+    }
+
+    fn trim(&self, topic: &str, partition: u32, before: u64) -> Result<(), LogError> {
+        let stream = self.shared.streams.number(topic, partition)?;
+        // Held throughout: the file says what was trimmed before anything is removed.
+        let mut meta = lock(&self.meta);
+        let end = self.shared.state().ends[stream];
+        self.shared.streams.within(stream, before, 0, end)?;
+        if before <= meta.starts[stream] {
+            return Ok(());
+        }
+        let mut trimmed = meta.clone();
+        trimmed.starts[stream] = before;
+        trimmed.write(self.shared.disk.as_ref())?;
+        *meta = trimmed;
+        self.shared.state_mut().starts[stream] = before;
+        self.free()
+    }
+}

@@ -1,0 +1,21 @@
+//! Streams: what is written to millrace and in which order.
+//!
+//! A [`Log`] keeps topics of records. [`EmbeddedLog`] keeps them in a directory, [`MemoryLog`] in memory.
+//!
+//! This crate does I/O, and blocks while it does. Decisions are apart from it, as pure functions.
+
+pub mod embedded;
+mod error;
+mod installation;
+mod log;
+mod memory;
+mod record;
+mod streams;
+pub mod timeline;
+
+pub use embedded::EmbeddedLog;
+pub use error::{Damage, LogError};
+pub use installation::Installation;
+pub use log::{Appended, Log, Reader, TopicPartitions};
+pub use memory::MemoryLog;
+pub use record::{Batch, Headers, Record, Records};

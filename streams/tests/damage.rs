@@ -1,0 +1,170 @@
+//! Damage is told, never read; what is not ours, newer, in use or not writable is refused by name.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::unwrap_used,
+    reason = "numbers of tests are small; a test that panics fails"
+)]
+
+mod common;
+
+use common::sim_disk::{Fault, SimDisk};
+use common::{Model, Rng, config, open, random_batch, seeds};
+use millrace_streams::embedded::cut_from;
+use millrace_streams::{EmbeddedLog, Log, LogError};
+
+fn filled(seed: u64, batches: i64) -> (SimDisk, Model) {
+    let (mut rng, mut model, disk) = (Rng(seed), Model::default(), SimDisk::default());
+    let log = open(disk.clone()).unwrap();
+    for step in 0..batches {
+        let (batch, expected) = random_batch(&mut rng, step, 150);
+        log.append(&batch).unwrap();
+        model.add(&expected);
+    }
+    log.close().unwrap();
+    (disk, model)
+}
+
+#[test]
+fn a_flipped_byte_anywhere_is_told_or_does_not_matter_and_yields_no_wrong_record() {
+    for seed in seeds(1) {
+        let (disk, model) = filled(seed, 40);
+        let mut told = 0;
+        for (name, bytes) in disk.files() {
+            for at in 0..bytes.len() {
+                let copy = disk.copy();
+                copy.tamper(&name, |file| file[at] ^= 1 << (at % 8));
+                let held = match open(copy) {
+                    Ok(log) => model.check(&log),
+                    Err(e) => Err(e.to_string()),
+                };
+                told += u64::from(held.is_err());
+                let words = held.err().unwrap_or_default();
+                // A model's own words begin with the partition's name.
+                assert!(!words.starts_with('('), "{name} {at}: {words}");
+            }
+        }
+        assert!(told > 5000, "{told}");
+    }
+}
+
+#[test]
+fn damage_says_where_and_cutting_there_opens_the_log_with_what_came_before() {
+    let (disk, model) = filled(3, 60);
+    let name = format!("{:020}.segment", 2);
+    disk.tamper(&name, |file| file[2000] ^= 1);
+    let log = open(disk.clone()).unwrap();
+    let Err(LogError::Damaged(damage)) = log.check() else {
+        panic!("damage was not found");
+    };
+    drop(log);
+    assert_eq!((damage.segment, damage.file.as_str()), (Some(2), name.as_str()));
+    cut_from(&disk, 2, damage.position).unwrap();
+    let log = open(disk.clone()).unwrap();
+    let mut before = Model::default();
+    for (partition, records) in &model.records {
+        let end = log.ends(&partition.0).unwrap()[partition.1 as usize] as usize;
+        before.records.insert(partition.clone(), records[..end].to_vec());
+    }
+    before.check(&log).unwrap();
+    assert!(log.check().unwrap() > 0);
+    assert!(disk.files().keys().any(|name| name.ends_with(".tail.cut")));
+}
+
+#[test]
+fn a_missing_segment_is_told() {
+    let (disk, _) = filled(4, 60);
+    for missing in [1, 2] {
+        let copy = disk.copy();
+        copy.remove_quietly(&format!("{missing:020}.segment"));
+        let Err(LogError::Damaged(damage)) = open(copy) else {
+            panic!("nothing was told");
+        };
+        assert_eq!(damage.segment, Some(missing));
+    }
+}
+
+#[test]
+fn what_can_not_be_opened_is_refused_by_name_and_left_alone() {
+    let (disk, _) = filled(5, 3);
+    let held = open(disk.clone()).unwrap();
+    assert!(matches!(open(disk.clone()), Err(LogError::Locked { .. })));
+    drop(held);
+    let foreign = SimDisk::default();
+    foreign.tamper("photo.jpg", |file| file.push(1));
+    assert!(matches!(open(foreign.clone()), Err(LogError::NotOurs { .. })));
+    assert_eq!(foreign.files().len(), 1);
+    let newer = disk.copy();
+    newer.tamper("millrace-log", |file| file["millrace-log ".len()] = b'2');
+    assert!(matches!(
+        open(newer),
+        Err(LogError::NewerFormat {
+            found: 2,
+            known: 1,
+            ..
+        })
+    ));
+    let read_only = disk.copy();
+    read_only.set_fault(1, Fault::Once(std::io::ErrorKind::ReadOnlyFilesystem));
+    assert!(matches!(open(read_only), Err(LogError::ReadOnly { .. })));
+    let mut other = config();
+    other.topics[0].partitions = 9;
+    let differs = EmbeddedLog::open_on(Box::new(disk), &other);
+    assert!(matches!(
+        differs,
+        Err(LogError::PartitionsDiffer {
+            found: 3,
+            asked: 9,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn a_directory_of_the_system_is_owned_by_one_opener() {
+    let path = std::env::temp_dir().join(format!("millrace-streams-{}", std::process::id()));
+    let log = EmbeddedLog::open(&path, &config()).unwrap();
+    assert!(log.opened().created);
+    let (batch, expected) = random_batch(&mut Rng(1), 0, 100);
+    log.append(&batch).unwrap();
+    assert!(matches!(
+        EmbeddedLog::open(&path, &config()),
+        Err(LogError::Locked { .. })
+    ));
+    drop(log);
+    let log = EmbeddedLog::open(&path, &config()).unwrap();
+    let mut model = Model::default();
+    model.add(&expected);
+    model.check(&log).unwrap();
+    drop(log);
+    std::fs::remove_dir_all(path).unwrap();
+}
+
+#[test]
+fn a_topic_that_is_added_later_is_there_and_stays() {
+    let (disk, model) = filled(6, 20);
+    let mut more = config();
+    more.topics.push(millrace_streams::TopicPartitions {
+        name: "reviews".to_owned(),
+        partitions: 2,
+    });
+    let log = EmbeddedLog::open_on(Box::new(disk.clone()), &more).unwrap();
+    assert_eq!(log.ends("reviews").unwrap(), [0, 0]);
+    let mut batch = millrace_streams::Batch::new(0);
+    batch.push("reviews", 1, None, None);
+    assert_eq!(log.append(&batch).unwrap()[0].end, 1);
+    drop(log);
+    let log = open(disk).unwrap();
+    model.check(&log).unwrap();
+    assert_eq!(log.ends("reviews").unwrap(), [0, 1]);
+    assert_eq!(
+        log.read("reviews", 1, 0)
+            .unwrap()
+            .next_run()
+            .unwrap()
+            .unwrap()
+            .left(),
+        1
+    );
+}
