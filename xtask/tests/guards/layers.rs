@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! contract, operators ◄ pipelines ◄ bench ◄ millrace
-//! contract ◄ oracle, importers, sim
+//! contract ◄ oracle, importers, sim, streams
 //! ```
 //!
 //! The oracle decides a second time what the pipelines decide, so neither may know the other, except in
@@ -19,6 +19,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("pipelines", &["contract", "operators"], &["oracle", "sim"]),
     ("oracle", &["contract"], &[]),
     ("importers", &["contract"], &["oracle"]),
+    ("streams", &["contract"], &[]),
     ("sim", &["contract"], &["oracle"]),
     ("bench", &["contract", "operators", "pipelines"], &["sim"]),
     (
