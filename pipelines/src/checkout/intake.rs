@@ -15,10 +15,10 @@ use operators::ledger::PassedLimit;
 use operators::once::{Once, Verdict};
 
 use super::Checkout;
-use super::book::Touched;
 use super::desk::Fate;
 use super::facts::Rules;
 use super::json::note_detail;
+use super::touched::Touched;
 use crate::carts::CartVersions;
 use crate::reviews::ReviewIds;
 

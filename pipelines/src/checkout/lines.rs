@@ -3,8 +3,8 @@
 use contract::records::OrderLinesCancelRequested;
 use contract::words::{Note, RefundReason, Status};
 
-use super::book::Touched;
 use super::desk::Desk;
+use super::touched::Touched;
 
 /// The part of a discount that belongs to the first `value` of `total`, rounded down.
 fn share_of(discount: i64, value: i64, total: i64) -> i64 {

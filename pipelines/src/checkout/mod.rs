@@ -8,7 +8,7 @@
 //! - [`place`]: section 3, orders; the rest of section 3 is in [`mod@intake`].
 //! - [`saga`]: section 4, the table; [`refunds`]: 4.1; [`lines`]: 4.2.
 //! - [`attention`] and [`rows`]: section 5.
-//! - [`book`], [`order`], [`pack`]: what is remembered of orders, and how compactly.
+//! - [`book`], [`touched`], [`order`], [`pack`]: what is remembered of orders, and how compactly.
 //! - [`facts`]: products, campaigns, rights, wallets, rules in force. [`audit`]: the books checked by
 //!   another path.
 //!
@@ -31,6 +31,7 @@ mod refunds;
 mod rows;
 mod saga;
 mod settle;
+mod touched;
 
 use bumpalo::Bump;
 use contract::decode::decode;

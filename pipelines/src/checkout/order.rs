@@ -7,7 +7,7 @@
 use contract::values::Currency;
 use contract::words::{PaymentStatus, RefundReason, Status};
 use operators::interner::hash;
-use operators::ledger::Hold;
+use operators::ledger::{Hold, HoldState};
 
 /// An order.
 #[derive(Clone, Debug)]
@@ -355,5 +355,58 @@ impl Order {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed || self.status.is_final()
+    }
+}
+
+impl Default for Order {
+    fn default() -> Self {
+        Order {
+            content: 0,
+            status: Status::Rejected,
+            closed: false,
+            seq: 0,
+            rules: 0,
+            currency: Currency::from_u16(0),
+            discount: 0,
+            wallet_amount: 0,
+            payable: 0,
+            returned: 0,
+            wallet_returned: 0,
+            deadline: 0,
+            window_end: 0,
+            attempts: 0,
+            cancel: None,
+            lines: Vec::new(),
+            hold: Hold::default(),
+            right: None,
+            wallet: None,
+            payments: Vec::new(),
+            main: None,
+            confirms: Vec::new(),
+            refunds: Vec::new(),
+            foreign: Vec::new(),
+            texts: String::new(),
+        }
+    }
+}
+
+impl Order {
+    /// Makes it as new, keeping its buffers.
+    pub fn reset(&mut self) {
+        self.status = Status::Rejected;
+        self.closed = false;
+        (self.discount, self.wallet_amount, self.payable) = (0, 0, 0);
+        (self.returned, self.wallet_returned) = (0, 0);
+        (self.deadline, self.window_end, self.attempts) = (0, 0, 0);
+        (self.cancel, self.right, self.wallet, self.main) = (None, None, None, None);
+        (self.content, self.seq, self.rules) = (0, 0, 0);
+        self.currency = Currency::from_u16(0);
+        self.hold.restore(HoldState::Released, std::iter::empty());
+        self.lines.clear();
+        self.payments.clear();
+        self.confirms.clear();
+        self.refunds.clear();
+        self.foreign.clear();
+        self.texts.clear();
     }
 }

@@ -5,11 +5,11 @@ use contract::values::AMOUNT_MAX;
 use contract::words::Status;
 use operators::ledger::Leg;
 
-use super::book::{Birth, BirthLine, Cause, Event, Touched};
 use super::desk::Desk;
 use super::facts::Offer;
 use super::json::{skus_detail, why_detail, write_sku};
 use super::order::{Line, Order};
+use super::touched::{Birth, BirthLine, Cause, Event, Touched};
 
 /// An order as asked, with what is for sale under each line's sku.
 struct Asked<'r, 'a> {

@@ -6,9 +6,9 @@ use contract::values::AMOUNT_MAX;
 use contract::words::{AttentionKind, Note, RefundReason, Status};
 use operators::interner::hash;
 
-use super::book::Touched;
 use super::desk::{Desk, Fate};
 use super::order::{ForeignRefund, Refund, RefundState};
+use super::touched::Touched;
 
 /// The id of the refund command at an index.
 pub(super) fn refund_id(order_id: &str, index: usize) -> String {

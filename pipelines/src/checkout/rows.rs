@@ -12,10 +12,10 @@ use contract::views::{self, AttentionRow, Json, OrderLinesRow, OrderTimelineRow,
 use contract::views::{PaymentCommandsRow, PaymentsRow};
 use contract::words::{AttentionKind, Status};
 
-use super::book::Touched;
 use super::facts::Facts;
 use super::order::{Order, Payment, Refund};
 use super::refunds::refund_id;
+use super::touched::Touched;
 
 /// The deltas of one epoch, while they are made: one builder a view of the job.
 #[derive(Debug)]

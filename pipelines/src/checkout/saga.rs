@@ -8,10 +8,10 @@ use contract::records::{PaymentConfirmed, PaymentDeclined, PaymentSubmitted};
 use contract::time::Time;
 use contract::words::{Note, RefundReason, Status};
 
-use super::book::{Cause, Touched};
 use super::desk::{Desk, Fate};
 use super::json::{message_detail, text_detail};
 use super::order::Confirm;
+use super::touched::{Cause, Touched};
 
 impl Desk {
     /// Leaves a timeline row without a change of status.
