@@ -303,6 +303,7 @@ pub struct Change<'a> {
     view: View,
     /// What happens to the row.
     pub op: Op,
+    bytes: &'a [u8],
     key: &'a [u8],
     columns: &'a [u8],
 }
@@ -343,6 +344,7 @@ impl Delta {
         self.entries.iter().map(|e| Change {
             view: self.view,
             op: e.op,
+            bytes: &self.bytes[e.start as usize..e.end as usize],
             key: &self.bytes[e.start as usize..e.columns as usize],
             columns: &self.bytes[e.columns as usize..e.end as usize],
         })
@@ -360,6 +362,12 @@ impl<'a> Change<'a> {
     #[must_use]
     pub fn column_bytes(&self) -> &'a [u8] {
         self.columns
+    }
+
+    /// Key and columns, encoded.
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
     }
 
     /// The key's parts.

@@ -5,7 +5,9 @@
 pub mod content;
 pub mod decode;
 pub mod delta;
+pub mod digest;
 pub mod discount;
+pub mod installation;
 pub mod json;
 pub mod log;
 pub mod records;

@@ -6,16 +6,15 @@
 
 pub mod embedded;
 mod error;
-mod installation;
 mod log;
 mod memory;
 mod record;
 mod streams;
 pub mod timeline;
 
+pub use contract::installation::Installation;
 pub use embedded::EmbeddedLog;
 pub use error::{Damage, LogError};
-pub use installation::Installation;
 pub use log::{Appended, Log, Reader, TopicPartitions};
 pub use memory::MemoryLog;
 pub use record::{Batch, Headers, Record, Records};

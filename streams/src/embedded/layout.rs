@@ -1,5 +1,13 @@
 //! Little-endian numbers and checksums, as all files of the log use them.
 
+use contract::installation::Installation;
+
+/// What the checksums of an installation's files start from, so that bytes from elsewhere don't pass for its
+/// own.
+pub(super) fn salt(installation: Installation) -> u32 {
+    crc32fast::hash(&installation.bytes())
+}
+
 /// The checksum of `bytes`, started from `salt`.
 #[inline]
 pub(super) fn checksum(salt: u32, bytes: &[u8]) -> u32 {

@@ -15,8 +15,8 @@ use std::fmt::Write as _;
 use super::disk::{self, Disk};
 use super::layout;
 use crate::error::LogError;
-use crate::installation::Installation;
 use crate::streams::Streams;
+use contract::installation::Installation;
 
 /// Its name.
 pub(super) const FILE: &str = "millrace-log";

@@ -52,9 +52,9 @@ pub use self::repair::cut_from;
 use self::state::{Shared, lock};
 use self::writer::Writer;
 use crate::error::LogError;
-use crate::installation::Installation;
 use crate::log::{Appended, Log, Reader, TopicPartitions};
 use crate::record::Batch;
+use contract::installation::Installation;
 
 /// The format of the files.
 const FORMAT: u32 = 1;

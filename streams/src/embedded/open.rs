@@ -13,7 +13,7 @@ use super::index::{self, Index};
 use super::meta::{self, Meta};
 use super::segment::{self, Head, READ_BYTES};
 use super::state::{Segment, State};
-use super::{Config, Cut, Opened, frame};
+use super::{Config, Cut, Opened, frame, layout};
 use crate::error::LogError;
 
 /// A log that was opened.
@@ -242,7 +242,7 @@ fn tail(disk: &dyn Disk, meta: Meta, head: Head, mut opened: Opened) -> Result<F
     let io = |what: &str, e| LogError::io(format!("{what} {name}"), &e);
     let file = disk.open(&name, true).map_err(|e| io("opening", e))?;
     let len = file.len().map_err(|e| io("reading", e))?;
-    let salt = meta.installation.salt();
+    let salt = layout::salt(meta.installation);
     let mut ends: Vec<u64> = (0..meta.streams.len()).map(|s| head.base(s)).collect();
     let mut index = Index::default();
     let stop = segment::walk(file.as_ref(), &head, len, salt, true, &mut ends, &mut |f| {

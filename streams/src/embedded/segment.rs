@@ -13,8 +13,8 @@ use super::disk::{self, Disk, File};
 use super::frame::{self, Frame, Parsed};
 use super::layout::{self, Window, u32_at, u64_at};
 use crate::error::{Damage, LogError};
-use crate::installation::Installation;
 use crate::streams::{STREAMS_MAX, Streams};
+use contract::installation::Installation;
 
 const MAGIC: &[u8; 8] = b"MRLOGSEG";
 const FIXED: usize = 60;

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockRea
 
 use super::disk::Disk;
 use super::index::Index;
+use super::layout;
 use super::segment::Head;
-use crate::installation::Installation;
 use crate::streams::Streams;
+use contract::installation::Installation;
 
 /// A segment of the log.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ impl Shared {
         Arc::new(Shared {
             disk,
             installation,
-            salt: installation.salt(),
+            salt: layout::salt(installation),
             streams,
             state: RwLock::new(state),
         })

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! contract, operators ◄ pipelines ◄ bench ◄ millrace
-//! contract ◄ oracle, importers, sim, streams
+//! contract ◄ oracle, importers, sim, streams, sinks
+//! pipelines, streams, sinks ◄ runtime ◄ millrace
 //! ```
 //!
 //! The oracle decides a second time what the pipelines decide, so neither may know the other, except in
@@ -20,6 +21,12 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("oracle", &["contract"], &[]),
     ("importers", &["contract"], &["oracle"]),
     ("streams", &["contract"], &[]),
+    ("sinks", &["contract"], &["pipelines", "sim"]),
+    (
+        "runtime",
+        &["contract", "pipelines", "streams", "sinks"],
+        &["oracle", "sim"],
+    ),
     ("sim", &["contract"], &["oracle"]),
     ("bench", &["contract", "operators", "pipelines"], &["sim"]),
     (

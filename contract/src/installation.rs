@@ -35,11 +35,6 @@ impl Installation {
     pub fn bytes(self) -> [u8; 16] {
         self.0
     }
-
-    /// What the checksums of its files start from, so that bytes from elsewhere don't pass for its own.
-    pub(crate) fn salt(self) -> u32 {
-        crc32fast::hash(&self.0)
-    }
 }
 
 impl fmt::Display for Installation {

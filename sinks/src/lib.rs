@@ -1,0 +1,8 @@
+//! Sinks: what keeps views elsewhere, and how it goes on after whatever happened.
+//!
+//! A [`Sink`] stores rows and its [`Frontier`] in one atomic unit and resumes from the frontier that it finds
+//! there. Which way it goes on is decided apart from all I/O, in pure functions.
+
+mod sink;
+
+pub use sink::{Commit, Frontier, Sink, SinkError};
