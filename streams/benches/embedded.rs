@@ -100,7 +100,7 @@ fn reading(criterion: &mut Criterion) {
                 let mut bytes = 0;
                 for partition in 0..4 {
                     let mut reader = log.read("orders", partition, 0).expect("the partition is there");
-                    while let Some(run) = reader.next_run().expect("the log is whole") {
+                    while let Some(run) = reader.next_run(u64::MAX).expect("the log is whole") {
                         bytes += run.map(|r| r.value.map_or(0, <[u8]>::len)).sum::<usize>();
                     }
                 }

@@ -6,6 +6,7 @@
 
 pub mod embedded;
 mod error;
+mod growth;
 mod log;
 mod memory;
 mod record;
@@ -15,6 +16,6 @@ pub mod timeline;
 pub use contract::installation::Installation;
 pub use embedded::EmbeddedLog;
 pub use error::{Damage, LogError};
-pub use log::{Appended, Log, Reader, TopicPartitions};
+pub use log::{Appended, Log, NextOffsets, Reader, TopicPartitions};
 pub use memory::MemoryLog;
 pub use record::{Batch, Headers, Record, Records};

@@ -2,8 +2,11 @@
 //!
 //! Calls block. A [`Log`] is shared between threads; readers are independent of it and of each other.
 
+use std::time::Duration;
+
 use crate::error::LogError;
 use crate::record::{Batch, Records};
+use crate::streams::Streams;
 
 /// A topic and what it is divided into.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,29 @@ pub struct Appended {
     pub end: u64,
 }
 
+/// The offsets that the next records get, at a moment in which nothing else is appended. Records that are
+/// being written count, though they can't be read yet.
+#[derive(Debug)]
+pub struct NextOffsets<'a> {
+    streams: &'a Streams,
+    ends: &'a [u64],
+}
+
+impl<'a> NextOffsets<'a> {
+    /// Of all streams, in the order of their numbers.
+    pub(crate) fn new(streams: &'a Streams, ends: &'a [u64]) -> NextOffsets<'a> {
+        NextOffsets { streams, ends }
+    }
+
+    /// Per partition of `topic` the offset that its next record gets.
+    ///
+    /// # Errors
+    /// If there is no such topic.
+    pub fn ends(&self, topic: &str) -> Result<&'a [u64], LogError> {
+        Ok(&self.ends[self.streams.of_topic(topic)?])
+    }
+}
+
 /// An append-only log of topics, each divided into partitions, whose records are numbered from 0.
 ///
 /// # Guarantees
@@ -44,6 +70,28 @@ pub trait Log: Send + Sync {
     /// # Errors
     /// Nothing of the batch counts, except after [`LogError::InDoubt`].
     fn append(&self, batch: &Batch) -> Result<Vec<Appended>, LogError>;
+
+    /// Appends what `make` makes of the next offsets, with no other append in between; nothing if it makes
+    /// nothing. So a batch can speak of offsets, those of records that are still being written and those of
+    /// its own records: it becomes durable with them or after them, never without them.
+    ///
+    /// The records' time is `timestamp_ms`, not the batch's. `make` is called at most once. All other appends
+    /// wait for it: it must be quick, and must not call the log.
+    ///
+    /// # Errors
+    /// As [`Log::append`]. If an append fails whose offsets `make` saw, so does this one.
+    fn append_after(
+        &self,
+        timestamp_ms: i64,
+        make: &mut dyn FnMut(&NextOffsets<'_>) -> Option<Batch>,
+    ) -> Result<Vec<Appended>, LogError>;
+
+    /// Waits until a counter is greater than `seen`, or the time is out; gives the counter, which only grows.
+    /// `wait(0, Duration::ZERO)` tells it at once.
+    ///
+    /// It grows when a batch gets its offsets (what [`Log::append_after`] appends now can join it) and again
+    /// when its records can be read. It may grow for less, such as an append that fails.
+    fn wait(&self, seen: u64, timeout: Duration) -> u64;
 
     /// Per partition of `topic` the first offset that is there.
     ///
@@ -72,12 +120,15 @@ pub trait Log: Send + Sync {
 
 /// Reads one partition, record after record.
 pub trait Reader: Send {
-    /// The next run of records, which lives until the next call. `None`: there are no more for now; a later
-    /// call sees what has been appended since.
+    /// The next run of records below offset `until` (`u64::MAX`: whatever is there), which lives until the
+    /// next call. `None`: there are no more for now; a later call sees what has been appended since.
+    ///
+    /// The reader then stands after the run. Reading on, in steps however small, costs no more than reading
+    /// at once does.
     ///
     /// # Errors
     /// If the next record was trimmed or can't be had. The reader stays where it is.
-    fn next_run(&mut self) -> Result<Option<Records<'_>>, LogError>;
+    fn next_run(&mut self, until: u64) -> Result<Option<Records<'_>>, LogError>;
 
     /// The offset that is read next.
     fn offset(&self) -> u64;

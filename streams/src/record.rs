@@ -156,10 +156,30 @@ impl<'a> Records<'a> {
         })
     }
 
-    /// The same run from offset `from` on.
-    pub(crate) fn starting(mut self, from: u64) -> Records<'a> {
-        while self.next < from && self.next().is_some() {}
-        self
+    /// What is left of a run that was checked.
+    pub(crate) fn left_of(bytes: &'a [u8], next: u64, count: u64, timestamp_ms: i64) -> Self {
+        Records {
+            bytes,
+            next,
+            count,
+            timestamp_ms,
+        }
+    }
+
+    /// The records below offset `at`, and how many bytes they take of the run's.
+    pub(crate) fn below(self, at: u64) -> (Records<'a>, usize) {
+        if at.saturating_sub(self.next) >= self.count {
+            return (self, self.bytes.len());
+        }
+        let mut rest = self;
+        while rest.next < at && rest.next().is_some() {}
+        let len = self.bytes.len() - rest.bytes.len();
+        let head = Records {
+            bytes: &self.bytes[..len],
+            count: rest.next - self.next,
+            ..self
+        };
+        (head, len)
     }
 
     /// The offset of its next record.
@@ -304,7 +324,12 @@ mod tests {
             assert_eq!((record.key, record.value), (*key, *value));
             assert!(record.headers.eq(headers.iter().copied()));
         }
-        assert_eq!(records.starting(57).map(|r| r.offset).collect::<Vec<_>>(), [57]);
+        let (head, len) = records.below(57);
+        assert!(head.map(|r| r.offset).eq(10..57));
+        let rest = Records::left_of(&part.bytes[len..], 57, records.left() - head.left(), 5);
+        assert_eq!(rest.map(|r| r.key).collect::<Vec<_>>(), [expected[47].0]);
+        assert_eq!(records.below(10).0.left(), 0);
+        assert_eq!(records.below(u64::MAX).1, part.bytes.len());
         for cut in [0, 1, 2, part.bytes.len() - 1] {
             assert!(Records::checked(&part.bytes[..cut], 0, part.count, 5).is_none());
         }

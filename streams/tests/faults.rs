@@ -149,21 +149,3 @@ fn appenders_at_once_get_contiguous_offsets_of_their_own_and_share_syncs() {
     drop(log);
     std::fs::remove_dir_all(path).unwrap();
 }
-
-#[test]
-fn a_binding_travels_with_the_records_that_it_binds() {
-    let log = open(SimDisk::default()).unwrap();
-    for round in 1..=3 {
-        let mut batch = Batch::new(0);
-        batch.push("orders", 1, None, Some(b"o"));
-        let bound = log.append_then(&batch, |next| {
-            let ends = format!("{:?}", next.ends("orders").unwrap());
-            let mut binding = Batch::new(0);
-            binding.push("timeline", 0, None, Some(ends.as_bytes()));
-            binding
-        });
-        assert_eq!(bound.unwrap()[1].end, round);
-        let last = read_all(&log, "timeline", 0, round - 1).unwrap();
-        assert_eq!(last[0].1.as_deref(), Some(format!("[0, {round}, 0]").as_bytes()));
-    }
-}

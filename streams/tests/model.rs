@@ -77,11 +77,14 @@ fn a_reader_goes_on_from_any_offset_and_sees_what_is_appended_meanwhile() {
             let (batch, expected) = random_batch(&mut rng, step, 200);
             log.append(&batch).unwrap();
             model.add(&expected);
-            while let Some(run) = (rng.below(3) == 0).then(|| reader.next_run().unwrap()).flatten() {
+            while let Some(run) = (rng.below(3) == 0)
+                .then(|| reader.next_run(u64::MAX).unwrap())
+                .flatten()
+            {
                 seen += run.left();
             }
         }
-        while let Some(run) = reader.next_run().unwrap() {
+        while let Some(run) = reader.next_run(u64::MAX).unwrap() {
             seen += run.left();
         }
         let end = model.len("orders", 1);

@@ -1,23 +1,24 @@
 //! Group commit: appenders put their frames into one buffer; the first of them writes and syncs it for all,
 //! while the next group gathers.
 //!
-//! Offsets are given when a frame is put into the buffer, under the lock. So a batch can hold what follows
-//! from the offsets of its own records ([`super::EmbeddedLog::append_then`]), and a group that fails takes
-//! with it the group that is gathering behind it, whose offsets followed on: both are told, nothing of
-//! either counts.
+//! Offsets are given when a frame is put into the buffer, under the lock. So a batch can speak of offsets
+//! that are not durable yet ([`crate::Log::append_after`]), and a group that fails takes with it the group
+//! that is gathering behind it, whose offsets followed on: both are told, nothing of either counts.
 //!
 //! The buffer has a limit; an appender waits while it is full.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::frame::{self, CHUNK, Chunk, FRAME_BYTES_MAX, HEADER};
 use super::layout;
 use super::state::{Shared, lock};
 use super::writer::{Failure, Writer};
 use crate::error::LogError;
-use crate::log::Appended;
-use crate::record::Batch;
+use crate::growth::Growth;
+use crate::log::{Appended, NextOffsets};
+use crate::record::{Batch, Part};
 
 /// Bytes that may wait to be written.
 const PENDING_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
@@ -55,6 +56,7 @@ pub(super) struct Commit {
     queue: Mutex<Queue>,
     moved: Condvar,
     writer: Mutex<Writer>,
+    growth: Growth,
 }
 
 impl Commit {
@@ -68,6 +70,7 @@ impl Commit {
             queue: Mutex::new(queue),
             moved: Condvar::new(),
             writer: Mutex::new(writer),
+            growth: Growth::default(),
         }
     }
 
@@ -76,43 +79,62 @@ impl Commit {
         lock(&self.writer).syncs
     }
 
-    /// Appends a batch. `then` sees the next offsets after the batch and may add to it.
-    pub(super) fn append(
-        &self,
-        shared: &Shared,
-        batch: &Batch,
-        then: Option<Then<'_>>,
-    ) -> Result<Vec<Appended>, LogError> {
-        let mut parts = Prepared::new(shared, batch)?;
-        if parts.chunks.is_empty() && then.is_none() {
+    /// Waits until something was appended.
+    pub(super) fn wait(&self, seen: u64, timeout: Duration) -> u64 {
+        self.growth.wait(seen, timeout)
+    }
+
+    /// Appends a batch.
+    pub(super) fn append(&self, shared: &Shared, batch: &Batch) -> Result<Vec<Appended>, LogError> {
+        let chunks = Chunks::new(shared, batch)?;
+        if batch.is_empty() {
             return Ok(Vec::new());
         }
+        self.put(shared, self.room()?, chunks, batch, batch.timestamp_ms)
+    }
+
+    /// Appends what `make` makes of the next offsets.
+    pub(super) fn append_after(
+        &self,
+        shared: &Shared,
+        timestamp_ms: i64,
+        make: &mut dyn FnMut(&NextOffsets<'_>) -> Option<Batch>,
+    ) -> Result<Vec<Appended>, LogError> {
+        let queue = self.room()?;
+        let batch = make(&NextOffsets::new(&shared.streams, &queue.ends)).unwrap_or_default();
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let chunks = Chunks::new(shared, &batch)?;
+        self.put(shared, queue, chunks, &batch, timestamp_ms)
+    }
+
+    /// The queue, once any batch fits into it.
+    fn room(&self) -> Result<MutexGuard<'_, Queue>, LogError> {
         let mut queue = lock(&self.queue);
-        while queue.bytes.len() + parts.frame_len() > PENDING_BYTES_MAX && !queue.bytes.is_empty() {
+        while queue.bytes.len() > PENDING_BYTES_MAX - FRAME_BYTES_MAX {
             queue = self.moved.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         queue.refuse()?;
-        let more = match then {
-            Some(then) => Some(parts.bind(shared, &queue, then)?),
-            None => None,
-        };
-        let (bodies, appended) = parts.place(shared, &mut queue);
-        let bodies = bodies.iter().map(|&(added, i)| {
-            let from = if added { more.as_ref() } else { Some(batch) };
-            let part = from.and_then(|b| b.parts.get(i));
-            part.map_or(&[][..], |p| p.bytes.as_slice())
-        });
-        let (start, sequence) = (queue.bytes.len(), queue.sequence);
+        Ok(queue)
+    }
+
+    /// Gives a batch its offsets, puts it into the queue, and waits until it is written.
+    fn put(
+        &self,
+        shared: &Shared,
+        mut queue: MutexGuard<'_, Queue>,
+        mut chunks: Chunks,
+        batch: &Batch,
+        timestamp_ms: i64,
+    ) -> Result<Vec<Appended>, LogError> {
+        let appended = chunks.place(shared, &mut queue.ends);
+        let (start, sequence, group) = (queue.bytes.len(), queue.sequence, queue.group);
         queue.starts.push(start);
         queue.sequence += 1;
-        frame::put(
-            &mut queue.bytes,
-            sequence,
-            batch.timestamp_ms,
-            &parts.chunks,
-            bodies,
-        );
-        let group = queue.group;
+        let bodies = chunks.parts.iter().map(|&i| batch.parts[i].bytes.as_slice());
+        frame::put(&mut queue.bytes, sequence, timestamp_ms, &chunks.chunks, bodies);
+        self.growth.grow();
         self.wait_for(shared, queue, group)?;
         Ok(appended)
     }
@@ -157,6 +179,7 @@ impl Commit {
             queue.fail(shared, group, &starts, failure);
         }
         self.moved.notify_all();
+        self.growth.grow();
         queue
     }
 
@@ -231,117 +254,57 @@ impl Queue {
     }
 }
 
-/// What may be added to a batch once its offsets are known: sees the log's next offsets after the batch.
-pub(super) type Then<'t> = &'t mut dyn FnMut(&NextOffsets<'_>) -> Batch;
-
-/// The offsets that follow a batch that is being appended.
-pub struct NextOffsets<'a> {
-    shared: &'a Shared,
-    ends: &'a [u64],
-}
-
-impl NextOffsets<'_> {
-    /// Per partition of `topic` the offset after the batch.
-    ///
-    /// # Errors
-    /// If there is no such topic.
-    pub fn ends(&self, topic: &str) -> Result<&[u64], LogError> {
-        Ok(&self.ends[self.shared.streams.of_topic(topic)?])
-    }
-}
-
-/// A batch whose chunks are known, but for their offsets.
-struct Prepared {
+/// What a frame's header says about the parts of a batch.
+struct Chunks {
     chunks: Vec<Chunk>,
-    /// Per chunk: whether it was added to the batch, and which part of it it is.
-    parts: Vec<(bool, usize)>,
-    bytes: usize,
+    /// Which part of the batch each of them is.
+    parts: Vec<usize>,
 }
 
-impl Prepared {
-    fn new(shared: &Shared, batch: &Batch) -> Result<Prepared, LogError> {
-        let mut prepared = Prepared {
-            chunks: Vec::with_capacity(batch.parts.len()),
-            parts: Vec::with_capacity(batch.parts.len()),
-            bytes: 0,
-        };
-        prepared.add(shared, batch, false)?;
-        Ok(prepared)
-    }
-
-    fn add(&mut self, shared: &Shared, batch: &Batch, added: bool) -> Result<(), LogError> {
-        let bytes = self.bytes as u64 + batch.bytes();
-        let header = HEADER + CHUNK * (self.chunks.len() + batch.parts.len());
-        if bytes + header as u64 > FRAME_BYTES_MAX as u64 {
+impl Chunks {
+    /// Those of a batch, whose offsets are not known yet.
+    fn new(shared: &Shared, batch: &Batch) -> Result<Chunks, LogError> {
+        let bytes = batch.bytes() + (HEADER + CHUNK * batch.parts.len()) as u64;
+        if bytes > FRAME_BYTES_MAX as u64 {
             let bytes_max = FRAME_BYTES_MAX as u64;
             return Err(LogError::TooLarge { bytes, bytes_max });
         }
-        for (i, part) in batch.parts.iter().enumerate() {
+        let chunk = |part: &Part| {
             let stream = shared.streams.number(&part.topic, part.partition)?;
             let small = "what fits a frame fits 32 bits, as do the number of records and that of streams";
-            self.chunks.push(Chunk {
+            Ok(Chunk {
                 stream: u32::try_from(stream).expect(small),
                 count: u32::try_from(part.count).expect(small),
                 first: 0,
                 bytes: u32::try_from(part.bytes.len()).expect(small),
                 checksum: layout::checksum(shared.salt, &part.bytes),
-            });
-            self.parts.push((added, i));
-        }
-        self.bytes += part_bytes(batch);
-        Ok(())
+            })
+        };
+        Ok(Chunks {
+            chunks: batch.parts.iter().map(chunk).collect::<Result<_, LogError>>()?,
+            parts: (0..batch.parts.len()).collect(),
+        })
     }
 
-    fn frame_len(&self) -> usize {
-        HEADER + CHUNK * self.chunks.len() + self.bytes
-    }
-
-    /// Adds what follows from the offsets of the batch.
-    fn bind(&mut self, shared: &Shared, queue: &Queue, then: Then<'_>) -> Result<Batch, LogError> {
-        let mut ends = queue.ends.clone();
-        for chunk in &self.chunks {
-            ends[chunk.stream as usize] += u64::from(chunk.count);
-        }
-        let more = then(&NextOffsets { shared, ends: &ends });
-        for part in &more.parts {
-            let stream = shared.streams.number(&part.topic, part.partition)?;
-            if self.chunks.iter().any(|c| c.stream as usize == stream) {
-                let what = format!("{}/{} is in the batch already", part.topic, part.partition);
-                return Err(LogError::BadConfiguration { what });
-            }
-        }
-        self.add(shared, &more, true)?;
-        Ok(more)
-    }
-
-    /// Gives the chunks their offsets and brings them into the order of streams; which part each is, and
-    /// where the parts came to stand.
-    fn place(&mut self, shared: &Shared, queue: &mut Queue) -> (Vec<(bool, usize)>, Vec<Appended>) {
-        let mut appended = Vec::with_capacity(self.chunks.len());
-        for chunk in &mut self.chunks {
-            let end = &mut queue.ends[chunk.stream as usize];
+    /// Gives them their offsets, in the order of the batch's parts, and brings them into the order of
+    /// streams.
+    fn place(&mut self, shared: &Shared, ends: &mut [u64]) -> Vec<Appended> {
+        let place = |chunk: &mut Chunk| {
+            let end = &mut ends[chunk.stream as usize];
             chunk.first = *end;
             *end += u64::from(chunk.count);
             let (topic, partition) = shared.streams.name(chunk.stream as usize).unwrap_or_default();
-            appended.push(Appended {
+            Appended {
                 topic: topic.to_owned(),
                 partition,
                 first: chunk.first,
                 end: *end,
-            });
-        }
-        let mut order: Vec<_> = self
-            .chunks
-            .iter()
-            .copied()
-            .zip(self.parts.iter().copied())
-            .collect();
-        order.sort_unstable_by_key(|(chunk, _)| chunk.stream);
-        self.chunks = order.iter().map(|(chunk, _)| *chunk).collect();
-        (order.into_iter().map(|(_, part)| part).collect(), appended)
+            }
+        };
+        let appended = self.chunks.iter_mut().map(place).collect();
+        let chunks = &self.chunks;
+        self.parts.sort_unstable_by_key(|&i| chunks[i].stream);
+        self.chunks.sort_unstable_by_key(|chunk| chunk.stream);
+        appended
     }
-}
-
-fn part_bytes(batch: &Batch) -> usize {
-    batch.parts.iter().map(|p| p.bytes.len()).sum()
 }

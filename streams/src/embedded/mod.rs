@@ -42,9 +42,9 @@ mod writer;
 use std::any::Any;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use self::commit::Commit;
-pub use self::commit::NextOffsets;
 use self::disk::{Directory, Disk};
 use self::meta::Meta;
 use self::reader::StreamReader;
@@ -52,7 +52,7 @@ pub use self::repair::cut_from;
 use self::state::{Shared, lock};
 use self::writer::Writer;
 use crate::error::LogError;
-use crate::log::{Appended, Log, Reader, TopicPartitions};
+use crate::log::{Appended, Log, NextOffsets, Reader, TopicPartitions};
 use crate::record::Batch;
 use contract::installation::Installation;
 
@@ -199,20 +199,6 @@ impl EmbeddedLog {
         self.commit.syncs()
     }
 
-    /// Appends a batch together with what `then` makes of the offsets that follow it: a binding of the very
-    /// records that it is appended with, made durable by the same sync. `then` may not add to partitions
-    /// that the batch has, and is called with the log's queue locked: it must be quick and not call the log.
-    ///
-    /// # Errors
-    /// As [`Log::append`].
-    pub fn append_then(
-        &self,
-        batch: &Batch,
-        mut then: impl FnMut(&NextOffsets<'_>) -> Batch,
-    ) -> Result<Vec<Appended>, LogError> {
-        self.commit.append(&self.shared, batch, Some(&mut then))
-    }
-
     /// Reads everything there is and checks it; how many records there are.
     ///
     /// # Errors
@@ -294,7 +280,19 @@ impl Log for EmbeddedLog {
     }
 
     fn append(&self, batch: &Batch) -> Result<Vec<Appended>, LogError> {
-        self.commit.append(&self.shared, batch, None)
+        self.commit.append(&self.shared, batch)
+    }
+
+    fn append_after(
+        &self,
+        timestamp_ms: i64,
+        make: &mut dyn FnMut(&NextOffsets<'_>) -> Option<Batch>,
+    ) -> Result<Vec<Appended>, LogError> {
+        self.commit.append_after(&self.shared, timestamp_ms, make)
+    }
+
+    fn wait(&self, seen: u64, timeout: Duration) -> u64 {
+        self.commit.wait(seen, timeout)
     }
 
     fn starts(&self, topic: &str) -> Result<Vec<u64>, LogError> {

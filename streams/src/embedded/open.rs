@@ -104,7 +104,7 @@ fn create(disk: &dyn Disk, config: &Config, numbers: &[u64]) -> Result<Meta, Log
         let len = disk.open(&name, false).and_then(|f| f.len());
         let len = len.map_err(|e| LogError::io(format!("opening {name}"), &e))?;
         let unused = disk::read_whole(disk, &name, 64)
-            .is_ok_and(|b| u64::from(super::layout::u32_at(&b, 56)) * 8 + 60 == len);
+            .is_ok_and(|b| u64::from(layout::u32_at(&b, 56)) * 8 + 60 == len);
         if *number != 1 || !unused {
             return Err(LogError::damaged_file(
                 meta::FILE,

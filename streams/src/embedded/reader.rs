@@ -25,6 +25,8 @@ pub(super) struct StreamReader {
     /// Offsets below this are in the segment.
     known_end: u64,
     at: Option<Place>,
+    /// What is left of the run that is being handed out.
+    run: Option<Run>,
     window: Window,
 }
 
@@ -40,7 +42,8 @@ struct Place {
 }
 
 /// A run of the stream, in the window.
-struct Found {
+#[derive(Clone, Copy)]
+struct Run {
     position: u64,
     bytes: usize,
     first: u64,
@@ -57,6 +60,7 @@ impl StreamReader {
             next: from,
             known_end: 0,
             at: None,
+            run: None,
             window: Window::default(),
         }
     }
@@ -125,7 +129,7 @@ impl StreamReader {
     }
 
     /// Finds the next run.
-    fn find(&mut self) -> Result<Option<Found>, LogError> {
+    fn find(&mut self) -> Result<Option<Run>, LogError> {
         if self.next >= self.known_end {
             self.refresh()?;
             if self.next >= self.known_end {
@@ -145,7 +149,7 @@ impl StreamReader {
         found.map(Some)
     }
 
-    fn find_in(&mut self, place: &mut Place) -> Result<Found, LogError> {
+    fn find_in(&mut self, place: &mut Place) -> Result<Run, LogError> {
         let number = place.segment.head.number;
         let mut need = frame::HEADER;
         loop {
@@ -198,7 +202,7 @@ impl StreamReader {
                 return Err(self.damaged(Some(number), place.position, what));
             }
             let (position, timestamp_ms) = (place.position + at as u64, frame.header.timestamp_ms);
-            return Ok(Found {
+            return Ok(Run {
                 position,
                 bytes: chunk.bytes as usize,
                 first: chunk.first,
@@ -243,25 +247,56 @@ impl Place {
     }
 }
 
-impl Reader for StreamReader {
-    fn next_run(&mut self) -> Result<Option<Records<'_>>, LogError> {
+impl StreamReader {
+    /// Finds the run that `next` is in, and checks it.
+    fn begin(&mut self) -> Result<Option<Run>, LogError> {
         let Some(found) = self.find()? else {
             return Ok(None);
         };
         let bytes = self.window.bytes(found.position, found.bytes);
         let Some(records) = Records::checked(bytes, found.first, found.count, found.timestamp_ms) else {
             let number = self.at.as_ref().map(|at| at.segment.head.number);
-            return Err(self.damaged(
-                number,
-                found.position,
-                "the records are not in the form of records",
-            ));
+            let what = "the records are not in the form of records";
+            return Err(self.damaged(number, found.position, what));
         };
-        let records = records.starting(self.next);
-        self.next = found.first + found.count;
+        let (before, bytes) = records.below(self.next);
         if let Some(at) = &mut self.at {
             at.position = found.frame_end;
         }
+        Ok(Some(found.after(before.left(), bytes)))
+    }
+}
+
+impl Run {
+    /// What is left of it after so many records, which take so many bytes.
+    fn after(self, count: u64, bytes: usize) -> Run {
+        Run {
+            position: self.position + bytes as u64,
+            bytes: self.bytes - bytes,
+            first: self.first + count,
+            count: self.count - count,
+            ..self
+        }
+    }
+}
+
+impl Reader for StreamReader {
+    fn next_run(&mut self, until: u64) -> Result<Option<Records<'_>>, LogError> {
+        if self.next >= until {
+            return Ok(None);
+        }
+        let run = match self.run.take() {
+            Some(run) => run,
+            None => match self.begin()? {
+                Some(run) => run,
+                None => return Ok(None),
+            },
+        };
+        // The window stands still while something is left of a run in it.
+        let bytes = self.window.bytes(run.position, run.bytes);
+        let (records, len) = Records::left_of(bytes, run.first, run.count, run.timestamp_ms).below(until);
+        self.next += records.left();
+        self.run = Some(run.after(records.left(), len)).filter(|run| run.count > 0);
         Ok(Some(records))
     }
 

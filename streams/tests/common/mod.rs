@@ -106,7 +106,7 @@ impl Model {
 pub fn read_all(log: &dyn Log, topic: &str, partition: u32, from: u64) -> Result<Vec<Fields>, LogError> {
     let mut reader = log.read(topic, partition, from)?;
     let (mut all, mut next) = (Vec::new(), from);
-    while let Some(run) = reader.next_run()? {
+    while let Some(run) = reader.next_run(u64::MAX)? {
         assert_eq!(run.first(), next);
         for record in run {
             assert_eq!(record.offset, next);
