@@ -1,6 +1,6 @@
-//! The input streams, and a whole log in memory.
+//! The input streams, and all that was written to them as plain data.
 //!
-//! [`MemoryLog`] is plain data: what importers yield, tests make and the oracle reads. It holds every
+//! [`History`] is plain data: what importers yield, tests make and the oracle reads. It holds every
 //! record of every stream together with the timeline that binds them to epochs, and hands an epoch's
 //! records out in log order (rules, section 1): by topic, partition, offset.
 
@@ -131,15 +131,15 @@ impl Partition {
     }
 }
 
-/// A whole log in memory, with its timeline.
+/// All that was written to the streams, with the timeline.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryLog {
+pub struct History {
     topics: [Vec<Partition>; 9],
     timeline: Vec<Binding>,
 }
 
-impl MemoryLog {
-    /// An empty log.
+impl History {
+    /// One in which nothing was written.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -171,7 +171,7 @@ impl MemoryLog {
         &self.timeline
     }
 
-    /// How many records the log holds, bound or not.
+    /// How many records it holds, bound or not.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.topics.iter().flatten().map(|p| p.records.len() as u64).sum()
@@ -205,13 +205,13 @@ impl MemoryLog {
         })
     }
 
-    /// The record at a position that the log holds.
+    /// The record at a position that the history holds.
     ///
     /// # Panics
-    /// If the log does not hold the position.
+    /// If it does not hold the position.
     #[must_use]
     pub fn record(&self, at: Position) -> RawRecord<'_> {
-        let offset = usize::try_from(at.offset).expect("offsets of a log in memory fit a usize");
+        let offset = usize::try_from(at.offset).expect("offsets of what is in memory fit a usize");
         let (key, value) = self.topics[at.topic as usize][at.partition as usize].get(offset);
         RawRecord { at, key, value }
     }

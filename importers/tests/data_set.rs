@@ -10,12 +10,12 @@ use std::fs::File;
 use std::io::{Read, Write};
 
 use common::check;
-use contract::log::MemoryLog;
+use contract::log::History;
 use millrace_importers::online_retail::{
     DECEMBER_2010, Import, Input, Mapped, Options, Reason, december_2010, import, read,
 };
 
-fn bytes(log: &MemoryLog) -> Vec<u8> {
+fn bytes(log: &History) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (index, binding) in log.timeline().iter().enumerate() {
         bytes.extend(format!("{binding:?}").bytes());

@@ -32,7 +32,7 @@ mod types;
 mod views;
 
 use contract::delta::Tables;
-use contract::log::{Epoch, MemoryLog, RawRecord};
+use contract::log::{Epoch, History, RawRecord};
 use contract::time::Time;
 
 use crate::shop::Shop;
@@ -89,7 +89,7 @@ impl Oracle {
 
 /// Decides a whole log and audits the end.
 #[must_use]
-pub fn replay(log: &MemoryLog) -> Oracle {
+pub fn replay(log: &History) -> Oracle {
     let mut oracle = Oracle::new();
     for (index, binding) in log.timeline().iter().enumerate() {
         oracle.epoch(binding.epoch, binding.clock, log.records(index));

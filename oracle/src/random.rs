@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use contract::delta::{Tables, Value};
-use contract::log::{MemoryLog, Topic};
+use contract::log::{History, Topic};
 use contract::time::Time;
 use contract::views::View;
 use serde_json::{Value as Json, json};
@@ -214,14 +214,14 @@ fn review(chance: &mut Chance, id: &str, customer: &str, sku: &str) -> (Topic, S
 /// A log that grows by chance while it is decided.
 struct Run {
     chance: Chance,
-    log: MemoryLog,
+    log: History,
     oracle: Oracle,
     now: Time,
 }
 
 impl Run {
     fn new(seed: u64) -> Run {
-        let mut log = MemoryLog::new();
+        let mut log = History::new();
         for sku in &SKUS[..4] {
             let value = json!({"type": "product_upserted", "sku": sku, "name": "A", "price": 50,
                 "currency": "KRW", "stocked": *sku != "fee", "store_id": "s1"});

@@ -10,7 +10,7 @@ mod common;
 use std::ops::Range;
 
 use common::Both;
-use contract::log::MemoryLog;
+use contract::log::History;
 use contract::views::View;
 use sim::{Coverage, Generator, Profile, append, describe};
 
@@ -20,7 +20,7 @@ const SEEDS: Range<u64> = 0..400;
 /// Runs one seed. Answers what it reached, or how job and oracle differ.
 fn run(seed: u64) -> Result<Coverage, String> {
     let mut generator = Generator::new(seed, Profile::from_seed(seed));
-    let (mut log, mut both, mut coverage) = (MemoryLog::new(), Both::default(), Coverage::new());
+    let (mut log, mut both, mut coverage) = (History::new(), Both::default(), Coverage::new());
     for _ in 0..EPOCHS {
         let before = both.oracle.tables().clone();
         append(&generator.next_epoch(&before), &mut log);

@@ -2,7 +2,7 @@
 
 use bumpalo::Bump;
 use contract::delta::{Delta, Tables};
-use contract::log::{MemoryLog, Topic};
+use contract::log::{History, Topic};
 use contract::time::Time;
 use contract::views::{CHECKOUT_VIEWS, View};
 use millrace_pipelines::checkout::Checkout;
@@ -16,7 +16,7 @@ const WINDOW_S: i64 = 1_209_600;
 /// A job, the oracle beside it, and the log that both read.
 #[derive(Default)]
 struct Shop {
-    log: MemoryLog,
+    log: History,
     job: Checkout,
     arena: Bump,
     tables: Tables,

@@ -4,14 +4,14 @@
 use bumpalo::Bump;
 use contract::decode::decode;
 use contract::delta::{Delta, Tables};
-use contract::log::MemoryLog;
+use contract::log::History;
 use millrace_pipelines::checkout::Checkout;
 use oracle::Oracle;
 use sim::{Generator, Profile, append};
 
-fn log_of(seed: u64) -> MemoryLog {
+fn log_of(seed: u64) -> History {
     let mut generator = Generator::new(seed, Profile::from_seed(seed));
-    let (mut log, mut oracle) = (MemoryLog::new(), Oracle::new());
+    let (mut log, mut oracle) = (History::new(), Oracle::new());
     for index in 0..40 {
         let before: Tables = oracle.tables().clone();
         append(&generator.next_epoch(&before), &mut log);
@@ -35,7 +35,7 @@ fn bytes(deltas: &[Delta]) -> Vec<u8> {
     bytes
 }
 
-fn whole(log: &MemoryLog, recycle: bool) -> Vec<Vec<u8>> {
+fn whole(log: &History, recycle: bool) -> Vec<Vec<u8>> {
     let (mut job, mut arena) = (Checkout::new(), Bump::new());
     let mut all = Vec::new();
     for (index, binding) in log.timeline().iter().enumerate() {
@@ -48,7 +48,7 @@ fn whole(log: &MemoryLog, recycle: bool) -> Vec<Vec<u8>> {
     all
 }
 
-fn one_by_one(log: &MemoryLog) -> Vec<Vec<u8>> {
+fn one_by_one(log: &History) -> Vec<Vec<u8>> {
     let mut job = Checkout::new();
     let epochs = log.timeline().iter().enumerate();
     let epochs = epochs.map(|(index, binding)| {

@@ -5,7 +5,7 @@ mod common;
 
 use common::Both;
 use contract::delta::Value;
-use contract::log::{MemoryLog, Topic};
+use contract::log::{History, Topic};
 use contract::time::Time;
 use contract::views::{self, View};
 use serde_json::{Value as Json, json};
@@ -14,7 +14,7 @@ const AMOUNT_MAX: i64 = (1 << 53) - 1;
 
 /// A log under construction: one partition a topic, a second from epoch to epoch.
 struct Shop {
-    log: MemoryLog,
+    log: History,
     both: Both,
     now_s: i64,
 }
@@ -22,7 +22,7 @@ struct Shop {
 impl Shop {
     fn new() -> Self {
         Shop {
-            log: MemoryLog::new(),
+            log: History::new(),
             both: Both::default(),
             now_s: 1_790_000_000,
         }

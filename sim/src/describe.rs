@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use contract::log::{MemoryLog, RawRecord};
+use contract::log::{History, RawRecord};
 
 /// How much of a value is printed.
 const SHOWN: usize = 400;
 
 /// The log, readable: a line for each epoch with its clock, below it a line for each of its records.
 #[must_use]
-pub fn describe(log: &MemoryLog) -> String {
+pub fn describe(log: &History) -> String {
     let mut out = String::new();
     for (index, binding) in log.timeline().iter().enumerate() {
         // Writing to a string can't fail.
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_log_is_printed_one_line_a_record() {
-        let mut log = MemoryLog::new();
+        let mut log = History::new();
         log.append(Topic::Orders, 1, Some(b"o1"), Some("{\"a\":\n\"é\"}".as_bytes()));
         log.append(Topic::Carts, 0, None, Some(&[b'x', 0xff]));
         log.append(Topic::Carts, 0, Some(b""), None);

@@ -9,13 +9,13 @@
 //! No I/O, no clock but the log's.
 //!
 //! ```
-//! use contract::log::MemoryLog;
+//! use contract::log::History;
 //! use contract::tables::Tables;
 //! use millrace_sim::{Coverage, Generator, Profile, append};
 //!
 //! let seed = 7;
 //! let mut generator = Generator::new(seed, Profile::from_seed(seed));
-//! let (mut log, mut coverage) = (MemoryLog::new(), Coverage::new());
+//! let (mut log, mut coverage) = (History::new(), Coverage::new());
 //! let before = Tables::new();
 //! append(&generator.next_epoch(&before), &mut log);
 //! let after = Tables::new(); // what an implementation makes of log.records(0)

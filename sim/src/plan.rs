@@ -1,6 +1,6 @@
 //! What an epoch of a random log consists of, and how it gets into a log.
 
-use contract::log::{Epoch, MemoryLog, Topic};
+use contract::log::{Epoch, History, Topic};
 use contract::time::Time;
 
 /// A record that is to be appended.
@@ -26,7 +26,7 @@ pub struct EpochPlan {
 }
 
 /// Appends the plan's records to `log` and binds them to its next epoch.
-pub fn append(plan: &EpochPlan, log: &mut MemoryLog) -> Epoch {
+pub fn append(plan: &EpochPlan, log: &mut History) -> Epoch {
     for record in &plan.records {
         log.append(
             record.topic,

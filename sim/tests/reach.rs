@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use contract::log::{MemoryLog, Topic};
+use contract::log::{History, Topic};
 use contract::tables::Tables;
 use millrace_sim::{Coverage, Generator, Profile, append, describe};
 use oracle::Oracle;
@@ -15,9 +15,9 @@ const STANDARD: Range<u64> = 0..300;
 const EPOCHS: usize = 60;
 
 /// Decides the log of a seed; its coverage and the log.
-fn run(seed: u64, epochs: usize, coverage: &mut Coverage) -> MemoryLog {
+fn run(seed: u64, epochs: usize, coverage: &mut Coverage) -> History {
     let mut generator = Generator::new(seed, Profile::from_seed(seed));
-    let (mut log, mut oracle) = (MemoryLog::new(), Oracle::new());
+    let (mut log, mut oracle) = (History::new(), Oracle::new());
     let mut before = Tables::new();
     for index in 0..epochs {
         let plan = generator.next_epoch(oracle.tables());

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 use contract::delta::Tables;
-use contract::log::MemoryLog;
+use contract::log::History;
 use contract::views::{CHECKOUT_VIEWS, View};
 use importers::online_retail::{self, Import, Input, Options};
 use oracle::Oracle;
@@ -73,7 +73,7 @@ struct Decided {
     changes: usize,
 }
 
-fn decide(log: &MemoryLog) -> Decided {
+fn decide(log: &History) -> Decided {
     let bar = bar("deciding", log.timeline().len() as u64);
     let (mut job, mut arena) = (Checkout::new(), Bump::new());
     let mut decided = Decided {
@@ -96,7 +96,7 @@ fn decide(log: &MemoryLog) -> Decided {
     decided
 }
 
-fn second_opinion(log: &MemoryLog) -> Oracle {
+fn second_opinion(log: &History) -> Oracle {
     let bar = bar("oracle", log.timeline().len() as u64);
     let mut oracle = Oracle::new();
     for (index, binding) in log.timeline().iter().enumerate() {

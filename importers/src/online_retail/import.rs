@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use contract::log::MemoryLog;
+use contract::log::History;
 use contract::time::Time;
 
 use super::epoch::Open;
@@ -19,7 +19,7 @@ const ORDER_LINES_MAX: usize = 2000;
 #[derive(Clone, Debug)]
 pub struct Import {
     /// All records, bound to epochs.
-    pub log: MemoryLog,
+    pub log: History,
     /// The account of all lines.
     pub report: Report,
 }

@@ -1,6 +1,6 @@
 //! The log being written: one function per record, as the contract has them.
 
-use contract::log::{MemoryLog, Topic};
+use contract::log::{History, Topic};
 use contract::time::Time;
 use serde_json::{Value, json};
 
@@ -15,14 +15,14 @@ pub(super) const PAYMENT_WINDOW_S: i64 = 900;
 
 /// A log, and how keys are spread over its partitions.
 pub(super) struct Records<'a> {
-    pub log: MemoryLog,
+    pub log: History,
     options: &'a Options,
 }
 
 impl<'a> Records<'a> {
     pub fn new(options: &'a Options) -> Self {
         Self {
-            log: MemoryLog::new(),
+            log: History::new(),
             options,
         }
     }

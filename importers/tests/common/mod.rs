@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::log::{MemoryLog, Topic};
+use contract::log::{History, Topic};
 use contract::time::Time;
 use millrace_importers::online_retail::{Import, Mapped};
 use serde_json::Value;
@@ -40,7 +40,7 @@ pub struct Replay {
     clock: Time,
 }
 
-pub fn replay(log: &MemoryLog) -> Replay {
+pub fn replay(log: &History) -> Replay {
     let mut replay = Replay::default();
     let arena = bumpalo::Bump::new();
     for (index, binding) in log.timeline().iter().enumerate() {

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
 use contract::delta::Value;
-use contract::log::{MemoryLog, Topic};
+use contract::log::{History, Topic};
 use contract::time::Time;
 use contract::views::View;
 use millrace_oracle::Oracle;
@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 /// A log that is decided epoch by epoch while it is written.
 #[derive(Default)]
 pub struct Shop {
-    pub log: MemoryLog,
+    pub log: History,
     pub oracle: Oracle,
 }
 

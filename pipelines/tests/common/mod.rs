@@ -2,7 +2,7 @@
 
 use bumpalo::Bump;
 use contract::delta::Tables;
-use contract::log::MemoryLog;
+use contract::log::History;
 use contract::views::{CHECKOUT_VIEWS, View};
 use millrace_pipelines::checkout::Checkout;
 use oracle::Oracle;
@@ -24,7 +24,7 @@ pub struct Both {
 
 impl Both {
     /// Decides the next epoch of `log`; the differences, if there are any, a line each.
-    pub fn next(&mut self, log: &MemoryLog) -> Result<(), String> {
+    pub fn next(&mut self, log: &History) -> Result<(), String> {
         let (index, binding) = (self.epochs, &log.timeline()[self.epochs]);
         self.epochs += 1;
         self.oracle

@@ -202,7 +202,7 @@ fn extreme(draft: &mut Draft<'_>, spec: &'static TypeSpec) {
 
 #[cfg(test)]
 mod tests {
-    use contract::log::MemoryLog;
+    use contract::log::History;
     use contract::time::Time;
     use contract::views::{View, quarantine};
     use oracle::Oracle;
@@ -219,7 +219,7 @@ mod tests {
             let mut records = with_draft(seed, &make);
             records.truncate(1);
             let value = records[0].value.clone().unwrap_or_default();
-            let (mut log, mut oracle) = (MemoryLog::new(), Oracle::new());
+            let (mut log, mut oracle) = (History::new(), Oracle::new());
             let plan = EpochPlan {
                 clock: Time::default(),
                 records,

@@ -10,7 +10,7 @@ mod story;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use contract::log::MemoryLog;
+use contract::log::History;
 use contract::tables::Tables;
 use contract::views::View;
 
@@ -36,7 +36,7 @@ impl Coverage {
 
     /// Counts what became of the records of one epoch, by their type: the log, and the tables before and
     /// after. Only this reaches the goals whose names begin with `type:`.
-    pub fn observe_log(&mut self, log: &MemoryLog, before: &Tables, after: &Tables) {
+    pub fn observe_log(&mut self, log: &History, before: &Tables, after: &Tables) {
         records::observe(self, log, before, after);
     }
 

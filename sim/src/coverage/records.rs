@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::log::{MemoryLog, Position, Topic};
+use contract::log::{History, Position, Topic};
 use contract::tables::Tables;
 use contract::views::{self, View};
 
@@ -14,7 +14,7 @@ use crate::schema::TYPES;
 /// A partition of a stream, by name and number.
 type Partition<'a> = (&'a str, i64);
 
-pub(super) fn observe(coverage: &mut Coverage, log: &MemoryLog, before: &Tables, after: &Tables) {
+pub(super) fn observe(coverage: &mut Coverage, log: &History, before: &Tables, after: &Tables) {
     let mut quarantined: BTreeMap<Partition<'_>, i64> = BTreeMap::new();
     for (_, row) in news(before, after, View::Quarantine) {
         use views::quarantine as c;
@@ -42,7 +42,7 @@ pub(super) fn observe(coverage: &mut Coverage, log: &MemoryLog, before: &Tables,
 }
 
 /// The known type that a record's value names, if it is JSON.
-fn type_of(log: &MemoryLog, (topic, partition): Partition<'_>, offset: i64) -> Option<&'static str> {
+fn type_of(log: &History, (topic, partition): Partition<'_>, offset: i64) -> Option<&'static str> {
     let at = Position {
         topic: Topic::from_name(topic)?,
         partition: u32::try_from(partition).ok()?,
