@@ -4,6 +4,15 @@
 //! second. The clock never goes back: while the wall clock is behind, the last clock stands still. It never
 //! leads monotonic time by more than five minutes in one step: then minting stops, visibly, until somebody
 //! accepts. A clock that is a year ahead for a moment would otherwise let every open order expire, for ever.
+//!
+//! *After a restart* the wall clock is believed, however far it is ahead of the last binding: we may have been
+//! away as long as that, and nothing in the log can tell (append times come from clocks like ours, and there
+//! need not be a backlog). So a clock that is wrong when the process starts is not noticed; one that becomes
+//! wrong while it runs is.
+//!
+//! *A wall clock that was set back* does no harm: epochs go on, at the last clock. But deadlines wait until it
+//! has come back, so it is told when it is behind by more than the same five minutes
+//! ([`Minter::behind_ms`]).
 
 use contract::time::Time;
 
@@ -14,7 +23,7 @@ pub struct Limits {
     pub in_flight_max: u64,
     /// Between epochs when nothing happens.
     pub heartbeat_ms: u64,
-    /// By how much the clock may lead monotonic time in one step.
+    /// By how much the clock may lead monotonic time in one step, and be behind without a word.
     pub jump_ms_max: u64,
 }
 
@@ -85,7 +94,7 @@ pub struct Minter {
 }
 
 impl Minter {
-    /// A minter that starts with the clocks as they are: how long we were away can't be told.
+    /// A minter that starts with the clocks as they are.
     #[must_use]
     pub fn new(limits: Limits, wall: Time, monotonic_ms: u64) -> Minter {
         Minter {
@@ -130,6 +139,16 @@ impl Minter {
         } else {
             Decision::Heartbeat { clock }
         }
+    }
+
+    /// By how much the wall clock is behind the clock of the last binding, if that is worth telling: until it
+    /// has come back, no time passes and no deadline fires.
+    #[must_use]
+    pub fn behind_ms(&self, facts: &Facts) -> Option<u64> {
+        let behind = facts.last_clock?.ms().checked_sub(facts.wall.ms())?;
+        u64::try_from(behind)
+            .ok()
+            .filter(|ms| *ms > self.limits.jump_ms_max)
     }
 
     /// Notes that a binding with that clock was read back.
@@ -253,6 +272,35 @@ mod tests {
         assert!(matches!(minter.decide(&facts), Decision::Stopped { .. }));
         minter.accept(facts.wall, 1);
         assert_eq!(minter.decide(&facts), Decision::Bind { clock: facts.wall });
+    }
+
+    #[test]
+    fn after_a_restart_the_wall_clock_is_believed_ahead_and_stood_still_for_behind() {
+        let hour = 3_600_000;
+        for (away, clock, behind) in [
+            (9000 * hour, 9000 * hour, None),
+            (-300_000, 0, None),
+            (-hour, 0, Some(hour)),
+        ] {
+            let mut minter = Minter::new(Limits::default(), time(NOW + away), 7);
+            let mut facts = Facts {
+                last_clock: Some(time(NOW)),
+                input: true,
+                deadline: None,
+                in_flight: 0,
+                wall: time(NOW + away),
+                monotonic_ms: 7,
+            };
+            let clock = time(NOW + clock);
+            assert_eq!(minter.decide(&facts), Decision::Bind { clock });
+            assert_eq!(minter.behind_ms(&facts), behind.map(i64::unsigned_abs));
+            minter.bound(clock, 7);
+            facts.last_clock = Some(clock);
+            facts.monotonic_ms += 1000;
+            assert_eq!(minter.decide(&facts), Decision::Bind { clock });
+            facts.last_clock = None;
+            assert_eq!(minter.behind_ms(&facts), None);
+        }
     }
 
     #[test]
