@@ -11,6 +11,13 @@
 //!
 //! Invariants, asserted by [`DeltaBuilder::finish`]: at most one change a key, sorted by key.
 
+mod encoded;
+mod merge;
+mod values;
+
+pub use self::encoded::{patched, row};
+pub use self::merge::{merge, merge_epochs};
+pub use self::values::key_of;
 use crate::log::Epoch;
 pub use crate::tables::{Rows, Tables};
 use crate::time::Time;
