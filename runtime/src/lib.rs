@@ -1,1 +1,21 @@
-//! The running system.
+//! The running system: epochs in, dataflow over workers, view deltas out, restart.
+//!
+//! Its parts know nothing of each other's threads, so that they can be driven one step after another:
+//!
+//! - [`conductor`] says which epoch comes next: replays the timeline, then binds.
+//! - [`dataflow`] decides it on any number of workers.
+//! - [`delivery`] gathers what they yield and commits it to the view store.
+//! - [`engine`] runs the three in threads of their own, and tells how far they are ([`Progress`]).
+
+pub mod chunk;
+pub mod clock;
+pub mod conductor;
+pub mod dataflow;
+pub mod delivery;
+pub mod engine;
+pub mod panics;
+mod progress;
+pub mod queue;
+
+pub use engine::{Engine, EngineError, Options};
+pub use progress::{Progress, State};

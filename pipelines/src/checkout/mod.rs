@@ -47,6 +47,10 @@ use intake::Intake;
 use order::Order;
 use rows::Rows;
 
+/// The version of the logic: another one decides some log differently. A view store that was filled by
+/// another version is not continued, since its rows and ours would not belong together.
+pub const LOGIC_VERSION: u32 = 1;
+
 /// The job and all its state.
 #[derive(Debug, Default)]
 pub struct Checkout {
@@ -90,6 +94,16 @@ impl Checkout {
         for delta in deltas {
             self.rows.of(delta.view()).recycle(delta);
         }
+    }
+
+    /// The earliest instant at which something falls due: an epoch whose clock has reached it changes
+    /// something even without records.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Time> {
+        let desk = &self.desk;
+        let next = [desk.expiries.next(), desk.windows.next(), desk.answers.next()];
+        let next = next.into_iter().flatten().min();
+        next.map(|ms| Time::default().plus_ms(ms))
     }
 
     /// How many orders were decided.

@@ -1,0 +1,363 @@
+//! The conductor: says which epoch comes next.
+//!
+//! It reads the timeline. While there are bindings to read it hands them out (that is what a restart is: the
+//! whole log once more); at the end it binds epochs itself, by the minter's decision, and reads them back
+//! before it acts on them. All of its state is what it has read, so that it can be thrown away at any moment
+//! and opened again.
+//!
+//! Invariants:
+//! - An epoch is handed out only once it was read back from the log, so that it and its records are as
+//!   durable as the log makes anything.
+//! - The process holds the generation in force before it binds or hands out anything. It takes it by binding
+//!   an epoch that says so and changes nothing else, not even the clock.
+//! - What has gathered while nobody bound it (we were away, or stood still) is bound in slices, each with
+//!   its own time as clock.
+//!
+//! It does no waiting and knows no threads: whoever drives it says what time it is and how much is under way.
+
+mod backlog;
+mod cursors;
+
+use std::sync::Arc;
+
+use contract::log::{Binding, Epoch, Topic};
+use contract::time::Time;
+use streams::timeline::{
+    self, Decision, Facts, Generation, Limits, Minter, Outcome, Takeover, Timeline, TimelineError,
+};
+use streams::{Batch, Log, LogError, Reader};
+
+use crate::chunk::Raw;
+use crate::clock::Now;
+use backlog::Backlog;
+use cursors::Cursors;
+
+/// Why the conductor can't go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConductorError {
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The timeline makes no sense.
+    #[error("the log's timeline is damaged: {0}; restore the data directory from a backup")]
+    Timeline(#[from] TimelineError),
+    /// The log holds fewer records than its own timeline has bound.
+    #[error(
+        "{topic}/{partition} ends at offset {end}, but the timeline has bound it up to {bound}: records are \
+         missing; restore the data directory from a backup"
+    )]
+    Short {
+        /// The topic.
+        topic: &'static str,
+        /// The partition.
+        partition: usize,
+        /// Where it ends.
+        end: u64,
+        /// Up to where it was bound.
+        bound: u64,
+    },
+    /// Another process has taken the generation.
+    #[error("another process ({owner}) has taken over with generation {number}")]
+    Lost {
+        /// Its id.
+        owner: String,
+        /// Its generation.
+        number: u64,
+    },
+    /// The beginning of the timeline was trimmed.
+    #[error(
+        "the timeline starts at offset {start}, not 0: its beginning was trimmed, so that it can't be replayed"
+    )]
+    Trimmed {
+        /// Where it starts.
+        start: u64,
+    },
+}
+
+/// How much is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flight {
+    /// Epochs handed out and not yet decided.
+    pub epochs: u64,
+    /// Whether those who follow can take another epoch.
+    pub room: bool,
+    /// The earliest deadline, as of the last epoch decided.
+    pub deadline: Option<Time>,
+}
+
+/// What comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// This epoch. Its records are to be read now ([`Conductor::records`]).
+    Epoch(Arc<Binding>),
+    /// Nothing before this monotonic time, unless records arrive.
+    WaitUntil {
+        /// That time.
+        monotonic_ms: u64,
+    },
+    /// Nothing before an epoch has been decided or delivered.
+    Full,
+    /// Nothing before somebody accepts the clock, or it has come back.
+    Stopped {
+        /// What it reads.
+        wall: Time,
+        /// What it may read at most.
+        limit: Time,
+    },
+}
+
+/// Says which epoch comes next.
+pub struct Conductor {
+    log: Arc<dyn Log>,
+    /// As far as it was handed out.
+    timeline: Timeline,
+    reader: Box<dyn Reader>,
+    cursors: Cursors,
+    minter: Minter,
+    generation: Generation,
+    /// The last epoch that was bound when we came.
+    bound_before: Epoch,
+    backlog: Backlog,
+}
+
+impl Conductor {
+    /// Reads the whole timeline once, and takes the generation for `me`.
+    ///
+    /// # Errors
+    /// If the log fails or does not hold what its timeline says.
+    pub fn open(log: Arc<dyn Log>, me: &str, limits: Limits, now: Now) -> Result<Conductor, ConductorError> {
+        let start = log.starts(timeline::TOPIC)?.first().copied().unwrap_or(0);
+        if start > 0 {
+            return Err(ConductorError::Trimmed { start });
+        }
+        let mut end = Timeline::default();
+        let mut reader = log.read(timeline::TOPIC, 0, 0)?;
+        read(reader.as_mut(), &mut end, u64::MAX)?;
+        let bound_before = Epoch(end.next_epoch().0 - 1);
+        check_ends(log.as_ref(), &end)?;
+        take_generation(log.as_ref(), reader.as_mut(), &mut end, me, now)?;
+        let generation = end.generation().cloned().unwrap_or(Generation {
+            number: 0,
+            owner: me.to_owned(),
+        });
+        Ok(Conductor {
+            reader: log.read(timeline::TOPIC, 0, 0)?,
+            cursors: Cursors::new(Arc::clone(&log)),
+            log,
+            timeline: Timeline::default(),
+            minter: Minter::new(limits, now.wall, now.monotonic_ms),
+            generation,
+            bound_before,
+            backlog: Backlog::new(),
+        })
+    }
+
+    /// Our generation.
+    #[must_use]
+    pub fn generation(&self) -> &Generation {
+        &self.generation
+    }
+
+    /// The last epoch that was bound when we came: up to there it is a replay.
+    #[must_use]
+    pub fn bound_before(&self) -> Epoch {
+        self.bound_before
+    }
+
+    /// The next offsets of the log, as they are now.
+    ///
+    /// # Errors
+    /// If the log fails.
+    pub fn log_ends(&self) -> Result<[Vec<u64>; 9], LogError> {
+        let mut ends = timeline::no_ends();
+        for topic in Topic::ALL {
+            ends[topic as usize] = self.log.ends(topic.name())?;
+        }
+        Ok(ends)
+    }
+
+    /// The last epoch that was handed out.
+    #[must_use]
+    pub fn handed_out(&self) -> Epoch {
+        Epoch(self.timeline.next_epoch().0 - 1)
+    }
+
+    /// Accepts the wall clock as it is.
+    pub fn accept_clock(&mut self, now: Now) {
+        self.minter.accept(now.wall, now.monotonic_ms);
+    }
+
+    /// Says what comes next.
+    ///
+    /// # Errors
+    /// If the log fails. The conductor can be asked again.
+    pub fn turn(&mut self, now: Now, flight: Flight) -> Result<Turn, ConductorError> {
+        if !flight.room {
+            return Ok(Turn::Full);
+        }
+        if let Some(epoch) = self.next_bound(now)? {
+            return Ok(Turn::Epoch(epoch));
+        }
+        match self.decide(now, flight)? {
+            Decision::WaitUntil { monotonic_ms } => Ok(Turn::WaitUntil { monotonic_ms }),
+            Decision::Full => Ok(Turn::Full),
+            Decision::Stopped { wall, limit } => Ok(Turn::Stopped { wall, limit }),
+            Decision::Bind { clock } | Decision::Heartbeat { clock } => {
+                self.bind(now, clock)?;
+                // What was appended may be void, if somebody else was faster: what counts is what is read.
+                match self.next_bound(now)? {
+                    Some(epoch) => Ok(Turn::Epoch(epoch)),
+                    None => Ok(Turn::WaitUntil {
+                        monotonic_ms: now.monotonic_ms,
+                    }),
+                }
+            }
+        }
+    }
+
+    /// Reads the records of the epoch that was handed out last, in log order.
+    ///
+    /// # Errors
+    /// If the log fails; what was not handed out yet comes when it is called again.
+    pub fn records(&mut self, each: &mut dyn FnMut(Raw)) -> Result<(), ConductorError> {
+        let Some(last) = self.timeline.last() else {
+            return Ok(());
+        };
+        self.cursors.read_to(&last.ends, each).map_err(Into::into)
+    }
+
+    /// The next binding that can be read from the timeline.
+    fn next_bound(&mut self, now: Now) -> Result<Option<Arc<Binding>>, ConductorError> {
+        if !read(self.reader.as_mut(), &mut self.timeline, 1)? {
+            return Ok(None);
+        }
+        if let Some(in_force) = self.timeline.generation()
+            && in_force.number > self.generation.number
+        {
+            let Generation { owner, number } = in_force.clone();
+            return Err(ConductorError::Lost { owner, number });
+        }
+        let last = self.timeline.last().expect("a binding was just read");
+        if last.epoch > self.bound_before {
+            self.minter.bound(last.clock, now.monotonic_ms);
+        }
+        Ok(Some(Arc::new(last.clone())))
+    }
+
+    fn decide(&mut self, now: Now, flight: Flight) -> Result<Decision, ConductorError> {
+        let pending = self.pending()?;
+        self.backlog.looked(now.monotonic_ms, pending);
+        let facts = Facts {
+            last_clock: self.timeline.last().map(|last| last.clock),
+            input: pending > 0,
+            // While epochs are under way it is not known what they leave.
+            deadline: flight.deadline.filter(|_| flight.epochs == 0),
+            in_flight: flight.epochs,
+            wall: now.wall,
+            monotonic_ms: now.monotonic_ms,
+        };
+        Ok(self.minter.decide(&facts))
+    }
+
+    /// How many records there are beyond what is bound.
+    fn pending(&self) -> Result<u64, LogError> {
+        let ends = self.log_ends()?;
+        let beyond = |topic: Topic| backlog::beyond(bound(&self.timeline, topic), &ends[topic as usize]);
+        Ok(Topic::ALL.into_iter().map(beyond).sum())
+    }
+
+    /// Appends the binding of the next epoch.
+    fn bind(&mut self, now: Now, clock: Time) -> Result<(), ConductorError> {
+        let timeline = &self.timeline;
+        let mut slice = if self.backlog.is_behind() {
+            backlog::slice(self.log.as_ref(), timeline.last(), clock)?
+        } else {
+            None
+        };
+        self.log.append_after(now.wall.ms(), &mut |next| {
+            let (ends, clock) = slice.take().unwrap_or_else(|| (backlog::all(next), clock));
+            let epoch = timeline.next_epoch();
+            let binding = Binding { epoch, clock, ends };
+            Some(record(now, &timeline.encode(&binding, None)))
+        })?;
+        self.backlog.bound();
+        Ok(())
+    }
+}
+
+fn bound(timeline: &Timeline, topic: Topic) -> &[u64] {
+    timeline
+        .last()
+        .map_or(&[], |last| last.ends[topic as usize].as_slice())
+}
+
+fn record(now: Now, value: &str) -> Batch {
+    let mut batch = Batch::new(now.wall.ms());
+    batch.push(
+        timeline::TOPIC,
+        0,
+        Some(timeline::TOPIC.as_bytes()),
+        Some(value.as_bytes()),
+    );
+    batch
+}
+
+/// Reads up to `epochs_max` bindings; whether there was any.
+fn read(reader: &mut dyn Reader, timeline: &mut Timeline, epochs_max: u64) -> Result<bool, ConductorError> {
+    let mut bound = 0;
+    while bound < epochs_max {
+        let next = reader.offset() + if epochs_max == 1 { 1 } else { 1 << 20 };
+        let Some(records) = reader.next_run(next)? else {
+            break;
+        };
+        for record in records {
+            if timeline.apply(record.value)? == Outcome::Bound {
+                bound += 1;
+            }
+        }
+    }
+    Ok(bound > 0)
+}
+
+/// That the log holds what its timeline has bound.
+fn check_ends(log: &dyn Log, timeline: &Timeline) -> Result<(), ConductorError> {
+    for topic in Topic::ALL {
+        let ends = log.ends(topic.name())?;
+        for (partition, bound) in bound(timeline, topic).iter().enumerate() {
+            let end = ends.get(partition).copied().unwrap_or(0);
+            if end < *bound {
+                let (topic, bound) = (topic.name(), *bound);
+                return Err(ConductorError::Short {
+                    topic,
+                    partition,
+                    end,
+                    bound,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Binds epochs until the generation in force is ours.
+fn take_generation(
+    log: &dyn Log,
+    reader: &mut dyn Reader,
+    end: &mut Timeline,
+    me: &str,
+    now: Now,
+) -> Result<(), ConductorError> {
+    while let Takeover::Take(generation) = timeline::take_over(end.generation(), me, true, 0, None) {
+        log.append_after(now.wall.ms(), &mut |_| {
+            let last = end.last();
+            let binding = Binding {
+                epoch: end.next_epoch(),
+                clock: last.map_or(now.wall, |last| last.clock),
+                ends: last.map_or_else(timeline::no_ends, |last| last.ends.clone()),
+            };
+            Some(record(now, &end.encode(&binding, Some(&generation))))
+        })?;
+        read(reader, end, u64::MAX)?;
+    }
+    Ok(())
+}

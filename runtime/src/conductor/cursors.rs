@@ -1,0 +1,82 @@
+//! A reader for each partition, standing where the last epoch ended.
+
+use std::sync::Arc;
+
+use contract::log::{Position, Topic};
+use streams::{Log, LogError, Reader};
+
+use crate::chunk::Raw;
+
+/// The readers.
+pub struct Cursors {
+    log: Arc<dyn Log>,
+    readers: [Vec<Option<Box<dyn Reader>>>; 9],
+    /// Read and not handed out, should reading fail in between.
+    chunk: Raw,
+}
+
+impl Cursors {
+    /// Readers that stand at the beginning.
+    pub fn new(log: Arc<dyn Log>) -> Cursors {
+        let readers = std::array::from_fn(|_| Vec::new());
+        let chunk = Raw::default();
+        Cursors { log, readers, chunk }
+    }
+
+    /// Reads on to `ends`, in log order.
+    pub fn read_to(&mut self, ends: &[Vec<u64>; 9], each: &mut dyn FnMut(Raw)) -> Result<(), LogError> {
+        for topic in Topic::ALL {
+            let readers = &mut self.readers[topic as usize];
+            for (partition, end) in (0u32..).zip(&ends[topic as usize]) {
+                if readers.len() <= partition as usize {
+                    readers.push(None);
+                }
+                let reader = &mut readers[partition as usize];
+                if reader.is_none() && *end == 0 {
+                    continue;
+                }
+                let reader = match reader {
+                    Some(reader) => reader,
+                    None => reader.insert(self.log.read(topic.name(), partition, 0)?),
+                };
+                read_partition(reader.as_mut(), topic, partition, *end, &mut self.chunk, each)?;
+            }
+        }
+        if !self.chunk.is_empty() {
+            each(std::mem::take(&mut self.chunk));
+        }
+        Ok(())
+    }
+}
+
+fn read_partition(
+    reader: &mut dyn Reader,
+    topic: Topic,
+    partition: u32,
+    end: u64,
+    chunk: &mut Raw,
+    each: &mut dyn FnMut(Raw),
+) -> Result<(), LogError> {
+    while reader.offset() < end {
+        let Some(run) = reader.next_run(end)? else {
+            // Bound records are in the log: [`super::check_ends`], and the log reads what it acknowledged.
+            let what = format!(
+                "{}/{partition} ends before offset {end}, which is bound",
+                topic.name()
+            );
+            return Err(LogError::Refusing { why: what });
+        };
+        for record in run {
+            let at = Position {
+                topic,
+                partition,
+                offset: record.offset,
+            };
+            chunk.push(at, record.key, record.value);
+            if chunk.is_full() {
+                each(std::mem::take(chunk));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,293 @@
+//! Delivery: gathers what the workers yield into whole epochs, in order, and commits them to the view store.
+//!
+//! An epoch is whole once its binding is known and every worker is through with it. Each whole epoch is added
+//! to the digest. Epochs that the store holds already (a replay) go no further; at the store's own epoch the
+//! digests are compared, and a store that other logic or another history has filled is refused, not mixed.
+//!
+//! Invariants: epochs reach the store in order, each once, as many as are waiting in one commit; a commit
+//! goes on exactly where the store stands.
+//!
+//! It fails for good when the store says so (fenced, refused). What may pass (locked, full) is tried again,
+//! for ever: nothing is lost meanwhile, the log holds it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use contract::delta::{Delta, merge_epochs};
+use contract::digest::{Digest, Sum};
+use contract::log::{Binding, Epoch};
+use contract::time::Time;
+use sinks::{Commit, Frontier, Mismatch, Ours, Resume, Sink, SinkError, resume};
+
+use crate::dataflow::{Changes, Yield};
+
+/// Epochs in one commit, at most.
+const COMMIT_EPOCHS_MAX: usize = 512;
+/// Bytes of deltas in one commit; the epoch that passes it is the last of the commit.
+const COMMIT_BYTES_MAX: usize = 8 << 20;
+
+/// An epoch on its way.
+#[derive(Debug, Default)]
+struct Gathering {
+    binding: Option<Arc<Binding>>,
+    deltas: Vec<Delta>,
+}
+
+/// An epoch of which all is known.
+#[derive(Debug)]
+struct Whole {
+    binding: Arc<Binding>,
+    deltas: Vec<Delta>,
+    digest: Digest,
+    bytes: usize,
+}
+
+/// What a call of [`Delivery::commit`] has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// The store holds this epoch now.
+    Through(Epoch, Time),
+    /// Nothing waits.
+    Nothing,
+}
+
+/// Gathers epochs, and commits them.
+pub struct Delivery {
+    store: Box<dyn Sink>,
+    ours: Ours,
+    /// What the store held when we came, until our digest was compared with its own.
+    found: Option<Frontier>,
+    digest: Digest,
+    gathering: BTreeMap<Epoch, Gathering>,
+    /// Per worker the epoch that it is through with.
+    through: Vec<Epoch>,
+    decided: Epoch,
+    deadline: Option<Time>,
+    whole: VecDeque<Whole>,
+    /// A commit that is under way, until it is known to count.
+    current: Option<Commit>,
+    stored: Option<Epoch>,
+    pending_bytes: usize,
+    spare: Vec<Delta>,
+}
+
+impl Delivery {
+    /// Looks where the store stands.
+    ///
+    /// # Errors
+    /// If the store can't be read, or must not be continued.
+    pub fn open(mut store: Box<dyn Sink>, ours: Ours, workers: usize) -> Result<Delivery, SinkError> {
+        let found = store.frontier()?;
+        let refused = |why: &Mismatch| SinkError::Refused {
+            sink: store.name().to_owned(),
+            what: why.to_string(),
+        };
+        if let Resume::Refuse(why) = resume(found.as_ref(), &ours) {
+            return Err(refused(&why));
+        }
+        Ok(Delivery {
+            stored: found.as_ref().map(|found| found.epoch),
+            store,
+            ours,
+            found,
+            digest: Digest::default(),
+            gathering: BTreeMap::new(),
+            through: vec![Epoch(0); workers],
+            decided: Epoch(0),
+            deadline: None,
+            whole: VecDeque::new(),
+            current: None,
+            pending_bytes: 0,
+            spare: Vec::new(),
+        })
+    }
+
+    /// The epoch and clock that the store held when we came, while it holds no more.
+    #[must_use]
+    pub fn found(&self) -> Option<(Epoch, Time)> {
+        self.found.as_ref().map(|found| (found.epoch, found.clock))
+    }
+
+    /// The last epoch that is decided, and the earliest deadline after it.
+    #[must_use]
+    pub fn decided(&self) -> (Epoch, Option<Time>) {
+        (self.decided, self.deadline)
+    }
+
+    /// Bytes of deltas that are on their way.
+    #[must_use]
+    pub fn pending_bytes(&self) -> usize {
+        self.pending_bytes
+    }
+
+    /// Deltas that nobody needs any more.
+    pub fn take_spare(&mut self) -> Vec<Delta> {
+        std::mem::take(&mut self.spare)
+    }
+
+    /// Hears that an epoch was handed out to be decided.
+    pub fn bound(&mut self, binding: Arc<Binding>) {
+        let gathering = self.gathering.entry(binding.epoch).or_default();
+        gathering.binding = Some(binding);
+    }
+
+    /// Hears what a worker yields.
+    ///
+    /// # Errors
+    /// If the store was filled by another history or other logic.
+    pub fn hear(&mut self, yielded: Yield) -> Result<(), SinkError> {
+        match yielded {
+            Yield::Changes(changes) => {
+                let Changes {
+                    epoch,
+                    deltas,
+                    deadline,
+                } = changes;
+                self.pending_bytes += deltas.iter().map(Delta::size_bytes).sum::<usize>();
+                self.gathering.entry(epoch).or_default().deltas.extend(deltas);
+                self.deadline = deadline;
+                Ok(())
+            }
+            Yield::Through(worker, epoch) => {
+                self.through[worker] = epoch;
+                self.complete()
+            }
+        }
+    }
+
+    /// Moves on the epochs that every worker is through with.
+    fn complete(&mut self) -> Result<(), SinkError> {
+        let through = self.through.iter().min().copied().unwrap_or(Epoch(0));
+        while let Some(first) = self
+            .gathering
+            .first_entry()
+            .filter(|first| *first.key() <= through)
+        {
+            let Some(binding) = first.get().binding.clone() else {
+                // The workers are faster than the word that it was handed out.
+                break;
+            };
+            let deltas = first.remove().deltas;
+            let mut sum = Sum::default();
+            deltas.iter().for_each(|delta| sum.add(delta));
+            self.digest = self.digest.after(binding.epoch, binding.clock, sum);
+            self.decided = binding.epoch;
+            self.whole(binding, deltas)?;
+        }
+        Ok(())
+    }
+
+    fn whole(&mut self, binding: Arc<Binding>, deltas: Vec<Delta>) -> Result<(), SinkError> {
+        let (epoch, digest) = (binding.epoch, self.digest);
+        let bytes = deltas.iter().map(Delta::size_bytes).sum();
+        if let Some(found) = self.found.take_if(|found| epoch >= found.epoch) {
+            self.compare(&found)?;
+        }
+        if self.stored.is_some_and(|stored| epoch <= stored) {
+            self.pending_bytes -= bytes;
+            self.spare.extend(deltas);
+            return Ok(());
+        }
+        self.whole.push_back(Whole {
+            binding,
+            deltas,
+            digest,
+            bytes,
+        });
+        Ok(())
+    }
+
+    /// Compares our history with that of the store, at the store's epoch.
+    fn compare(&self, found: &Frontier) -> Result<(), SinkError> {
+        if found.digest == self.digest {
+            return Ok(());
+        }
+        Err(SinkError::Refused {
+            sink: self.store.name().to_owned(),
+            what: Mismatch::Digest { epoch: found.epoch }.to_string(),
+        })
+    }
+
+    /// Commits the epochs that are waiting, or goes on with a commit whose fate is not known.
+    ///
+    /// # Errors
+    /// After [`SinkError::Retry`] and [`SinkError::InDoubt`] it is to be called again; all else is for good.
+    pub fn commit(&mut self) -> Result<Delivered, SinkError> {
+        if self.current.is_none() {
+            self.current = self.next_commit();
+        }
+        let Some(commit) = &self.current else {
+            return Ok(Delivered::Nothing);
+        };
+        match self.store.commit(commit) {
+            Ok(()) => {}
+            Err(SinkError::InDoubt { .. } | SinkError::Elsewhere { .. }) => self.settle()?,
+            Err(error) => return Err(error),
+        }
+        let commit = self.current.take().expect("there is one under way");
+        let Frontier { epoch, clock, .. } = commit.frontier;
+        self.stored = Some(epoch);
+        Ok(Delivered::Through(epoch, clock))
+    }
+
+    /// Finds out whether the commit under way counts.
+    fn settle(&mut self) -> Result<(), SinkError> {
+        let found = self.store.frontier()?;
+        let Some(commit) = &self.current else {
+            return Ok(());
+        };
+        if found.as_ref() == Some(&commit.frontier) {
+            return Ok(());
+        }
+        let (sink, found) = (self.store.name().to_owned(), found.map(|found| found.epoch));
+        if found == commit.after {
+            let what = "the last commit did not count; it is made again".to_owned();
+            return Err(SinkError::Retry { sink, what });
+        }
+        let expected = commit.after;
+        Err(SinkError::Elsewhere {
+            sink,
+            found,
+            expected,
+        })
+    }
+
+    /// The epochs that are waiting, as one commit.
+    fn next_commit(&mut self) -> Option<Commit> {
+        let (mut epochs, mut bytes) = (0, 0);
+        for whole in self.whole.iter().take(COMMIT_EPOCHS_MAX) {
+            epochs += 1;
+            bytes += whole.bytes;
+            if bytes >= COMMIT_BYTES_MAX {
+                break;
+            }
+        }
+        let mut whole: Vec<Whole> = self.whole.drain(..epochs).collect();
+        let last = whole.last()?;
+        let frontier = Frontier {
+            installation: self.ours.installation,
+            generation: self.ours.generation,
+            epoch: last.binding.epoch,
+            clock: last.binding.clock,
+            ends: last.binding.ends.clone(),
+            digest: last.digest,
+            logic: self.ours.logic,
+        };
+        let digests = whole.iter().map(|w| (w.binding.epoch, w.digest)).collect();
+        let deltas = if let [only] = whole.as_mut_slice() {
+            std::mem::take(&mut only.deltas)
+        } else {
+            let merged = merge_epochs(whole.iter().map(|whole| whole.deltas.as_slice()));
+            self.spare
+                .extend(whole.into_iter().flat_map(|whole| whole.deltas));
+            merged
+        };
+        self.pending_bytes -= bytes;
+        Some(Commit {
+            after: self.stored,
+            frontier,
+            digests,
+            deltas,
+        })
+    }
+}
