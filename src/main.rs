@@ -10,6 +10,7 @@ mod progress;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use ::bench::Settings;
 use clap::{Parser, Subcommand};
 
 /// Commerce on a log: orders, payments, stock and coupons as streams, everything read as incremental views.
@@ -41,8 +42,11 @@ enum Command {
     /// Measure how fast and how big, on this machine.
     #[command(after_help = "Examples:\n  millrace bench decide\n  millrace bench memory --json")]
     Bench {
-        /// Which: decide, ledger or memory.
+        /// Which: decide, ledger, memory or replay.
         name: String,
+        /// How many orders, in a bench of a log of orders.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+        orders: Option<u64>,
         /// Print lines of JSON {bench, metric, value, unit, aim, holds}.
         #[arg(long)]
         json: bool,
@@ -80,7 +84,7 @@ fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Demo { exit: _, file } => demo::run(file.as_deref()),
-        Command::Bench { name, json } => bench::run(&name, json),
+        Command::Bench { name, orders, json } => bench::run(&name, json, Settings { orders }),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
