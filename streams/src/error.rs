@@ -10,8 +10,8 @@ use std::io;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogError {
-    /// There is no room. Nothing of the batch counts; appends succeed again once there is room.
-    #[error("{what}: the disk is full; nothing of the batch was kept, try again once there is room")]
+    /// There is no room. Nothing of what was asked for was done; it succeeds once there is room.
+    #[error("{what}: the disk is full; nothing of it was kept, make room and try again")]
     DiskFull {
         /// What was being done.
         what: String,
@@ -167,6 +167,12 @@ impl fmt::Display for Damage {
 }
 
 impl LogError {
+    /// Whether it is for lack of room: what was asked for was not done, and succeeds once there is room.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, LogError::DiskFull { .. })
+    }
+
     /// The error of doing `what`.
     pub(crate) fn io(what: impl Into<String>, error: &io::Error) -> LogError {
         let what = what.into();

@@ -1,12 +1,14 @@
 //! Streams: what is written to millrace and in which order.
 //!
-//! A [`Log`] keeps topics of records. [`EmbeddedLog`] keeps them in a directory, [`MemoryLog`] in memory.
+//! A [`Log`] keeps topics of records. [`EmbeddedLog`] keeps them in a directory, [`MemoryLog`] in memory. The
+//! [`timeline`] binds them to epochs; [`history`] is what is bound, as plain data.
 //!
 //! This crate does I/O, and blocks while it does. Decisions are apart from it, as pure functions.
 
 pub mod embedded;
 mod error;
 mod growth;
+pub mod history;
 mod log;
 mod memory;
 mod record;

@@ -1,4 +1,4 @@
-//! Following a log: bindings that travel with what they bind, waiting for what comes, reading up to an offset.
+//! Following a log: bindings that travel with what they bind, waiting for more, reading up to an offset.
 
 #![allow(
     clippy::cast_possible_truncation,

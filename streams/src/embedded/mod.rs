@@ -23,8 +23,14 @@
 //! - With [`Fsync::Never`] a crash of the machine may take any part of the last segment's end.
 //! - Trimming frees whole segments: one partition that is not trimmed holds the segments that its records
 //!   are in.
-//! - A copy made file by file while the log runs opens if it takes the segments from newest to oldest, then
-//!   the rest; otherwise take it from a snapshot of the file system.
+//!   It needs room for a small file.
+//! - A copy made file by file while the log runs opens and holds what was acknowledged before copying began,
+//!   if all names are listed before the first file is copied (as `cp -r`, `rsync` and `tar` do; the order
+//!   does not matter: all segments but the last one listed are full, and never change) and nothing is
+//!   trimmed meanwhile. Where names are listed while files are copied, take the segments from newest to
+//!   oldest, then the rest. A listing may miss a segment that is begun meanwhile and have the one after; such
+//!   a copy is refused, since what is missing could as well be lost: copy again, or take a snapshot of the
+//!   file system.
 
 mod commit;
 pub mod disk;
