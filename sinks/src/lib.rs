@@ -5,5 +5,6 @@
 
 pub mod decide;
 mod sink;
+pub mod sqlite;
 
 pub use sink::{Commit, Frontier, Sink, SinkError};
