@@ -5,7 +5,7 @@ use std::hint::black_box;
 use operators::ledger::{AccountNo, Ledger, Leg};
 
 use crate::mix::Random;
-use crate::{Figure, median, Settings, Stopwatch};
+use crate::{Figure, Settings, Stopwatch, median};
 
 const LEGS: usize = 3_000_000;
 const LEGS_A_HOLD: usize = 2;

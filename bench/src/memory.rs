@@ -9,9 +9,9 @@ use contract::log::Epoch;
 use contract::time::Time;
 use pipelines::checkout::Checkout;
 
+use crate::mix::{Mix, PRODUCTS, Random, Zipf, order_id};
 use crate::process::resident_bytes;
 use crate::{Figure, Settings};
-use crate::mix::{Mix, PRODUCTS, Random, Zipf, order_id};
 
 const ORDERS: u64 = 1_000_000;
 const ORDERS_AN_EPOCH: u64 = 1000;

@@ -121,7 +121,7 @@ pub struct Conductor {
 }
 
 impl Conductor {
-    /// Reads the whole timeline once, and takes the generation for `me`.
+    /// Reads the whole timeline once. Nothing is written yet.
     ///
     /// # Errors
     /// If the log fails or does not hold what its timeline says.
@@ -133,26 +133,45 @@ impl Conductor {
         let mut end = Timeline::default();
         let mut reader = log.read(timeline::TOPIC, 0, 0)?;
         read(reader.as_mut(), &mut end, u64::MAX)?;
-        let bound_before = Epoch(end.next_epoch().0 - 1);
         check_ends(log.as_ref(), &end)?;
-        take_generation(log.as_ref(), reader.as_mut(), &mut end, me, now)?;
-        let generation = end.generation().cloned().unwrap_or(Generation {
-            number: 0,
-            owner: me.to_owned(),
-        });
         Ok(Conductor {
             reader: log.read(timeline::TOPIC, 0, 0)?,
             cursors: Cursors::new(Arc::clone(&log)),
             log,
             timeline: Timeline::default(),
             minter: Minter::new(limits, now.wall, now.monotonic_ms),
-            generation,
-            bound_before,
+            generation: Generation {
+                number: end.generation().map_or(0, |in_force| in_force.number) + 1,
+                owner: me.to_owned(),
+            },
+            bound_before: Epoch(end.next_epoch().0 - 1),
             backlog: Backlog::new(),
         })
     }
 
-    /// Our generation.
+    /// Takes the generation: binds an epoch that says so, until the one in force is ours. To be called once,
+    /// before the first turn, and not before it is known that the log and what follows it belong together.
+    ///
+    /// # Errors
+    /// If the log fails.
+    pub fn take(&mut self, now: Now) -> Result<&Generation, ConductorError> {
+        let mut end = Timeline::default();
+        let mut reader = self.log.read(timeline::TOPIC, 0, 0)?;
+        read(reader.as_mut(), &mut end, u64::MAX)?;
+        take_generation(
+            self.log.as_ref(),
+            reader.as_mut(),
+            &mut end,
+            &self.generation.owner,
+            now,
+        )?;
+        if let Some(in_force) = end.generation() {
+            self.generation = in_force.clone();
+        }
+        Ok(&self.generation)
+    }
+
+    /// Our generation; before [`Conductor::take`] the one that we are about to take.
     #[must_use]
     pub fn generation(&self) -> &Generation {
         &self.generation

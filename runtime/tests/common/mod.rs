@@ -1,4 +1,5 @@
 //! What the tests share: a store in memory, a clock that stands where it is put, and random logs.
+#![expect(clippy::unwrap_used, reason = "tests fail by it")]
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
