@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use bench::Settings;
 
 use crate::Failure;
-use crate::demo::print;
+use crate::output::print;
 use crate::progress::spinner;
 
 /// Runs a bench and prints its figures.

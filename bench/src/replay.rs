@@ -189,6 +189,7 @@ fn replay(made: &Made, path: Option<&Path>, workers: usize) -> Result<Replayed, 
         workers,
         installation: made.installation,
         me: "bench".to_owned(),
+        binds: false,
         limits: Limits::default(),
     };
     let (start, cpu) = (Instant::now(), cpu_seconds());

@@ -32,6 +32,9 @@ use crate::clock::Now;
 use backlog::Backlog;
 use cursors::Cursors;
 
+/// How often who follows looks for what others have bound.
+const FOLLOW_MS: u64 = 100;
+
 /// Why the conductor can't go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConductorError {
@@ -118,6 +121,8 @@ pub struct Conductor {
     /// The last epoch that was bound when we came.
     bound_before: Epoch,
     backlog: Backlog,
+    /// We hold the generation, and so may bind.
+    holds: bool,
 }
 
 impl Conductor {
@@ -146,11 +151,13 @@ impl Conductor {
             },
             bound_before: Epoch(end.next_epoch().0 - 1),
             backlog: Backlog::new(),
+            holds: false,
         })
     }
 
     /// Takes the generation: binds an epoch that says so, until the one in force is ours. To be called once,
     /// before the first turn, and not before it is known that the log and what follows it belong together.
+    /// Who does not call it follows: it hands out what others bind, and binds nothing.
     ///
     /// # Errors
     /// If the log fails.
@@ -168,6 +175,7 @@ impl Conductor {
         if let Some(in_force) = end.generation() {
             self.generation = in_force.clone();
         }
+        self.holds = true;
         Ok(&self.generation)
     }
 
@@ -217,6 +225,10 @@ impl Conductor {
         if let Some(epoch) = self.next_bound(now)? {
             return Ok(Turn::Epoch(epoch));
         }
+        if !self.holds {
+            let monotonic_ms = now.monotonic_ms.saturating_add(FOLLOW_MS);
+            return Ok(Turn::WaitUntil { monotonic_ms });
+        }
         match self.decide(now, flight)? {
             Decision::WaitUntil { monotonic_ms } => Ok(Turn::WaitUntil { monotonic_ms }),
             Decision::Full => Ok(Turn::Full),
@@ -250,7 +262,8 @@ impl Conductor {
         if !read(self.reader.as_mut(), &mut self.timeline, 1)? {
             return Ok(None);
         }
-        if let Some(in_force) = self.timeline.generation()
+        if self.holds
+            && let Some(in_force) = self.timeline.generation()
             && in_force.number > self.generation.number
         {
             let Generation { owner, number } = in_force.clone();

@@ -51,6 +51,8 @@ pub struct Options {
     pub installation: Installation,
     /// The id of this process among those that may want the generation.
     pub me: String,
+    /// Whether it takes the generation and binds epochs; else it decides what is bound, and no more.
+    pub binds: bool,
     /// The limits of binding.
     pub limits: Limits,
 }
@@ -117,7 +119,9 @@ impl Engine {
             ends: conductor.log_ends().map_err(ConductorError::from)?,
         };
         let mut delivery = Delivery::open(store, ours, options.workers)?;
-        delivery.holds(conductor.take(clock.now())?.number);
+        if options.binds {
+            delivery.holds(conductor.take(clock.now())?.number);
+        }
         let shared = Arc::new(Shared::new(conductor.bound_before()));
         shared.update(|progress| progress.visible = delivery.found());
         let chunks = Depth::default();

@@ -20,4 +20,4 @@ pub use embedded::EmbeddedLog;
 pub use error::{Damage, LogError};
 pub use log::{Appended, Log, NextOffsets, Reader, TopicPartitions};
 pub use memory::MemoryLog;
-pub use record::{Batch, Headers, Record, Records};
+pub use record::{Batch, Headers, Record, Records, partition_of};

@@ -121,6 +121,7 @@ pub fn options(workers: usize) -> Options {
         workers,
         installation: Installation::new(1, [1; 10]),
         me: "test".to_owned(),
+        binds: true,
         limits: Limits::default(),
     }
 }
