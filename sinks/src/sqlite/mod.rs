@@ -9,8 +9,12 @@
 //!   them.
 //! - No file is written to that is not ours.
 //! - A commit that fails changes nothing; the reason says whether trying again helps.
+
+mod cache;
 mod connection;
 mod frontier;
+pub mod read;
+mod rows;
 mod schema;
 mod wal;
 mod write;
@@ -26,6 +30,7 @@ use sqlx::AssertSqlSafe;
 use tokio::runtime::Runtime;
 
 use self::connection::Connection;
+pub use self::read::{ReadError, Readers, Snapshot};
 use self::wal::Wal;
 use self::write::ViewWriter;
 use crate::decide::{fence, fence_refill};
@@ -62,6 +67,12 @@ pub struct Config {
     pub checkpoint_bytes: u64,
     /// Commits stop when the write-ahead log has this size and can't be emptied.
     pub wal_bytes_max: u64,
+    /// How many snapshots can be read at once.
+    pub readers: usize,
+    /// How long a snapshot may be held.
+    pub read_ms_max: u64,
+    /// Memory for rows that were read lately.
+    pub row_cache_bytes: usize,
 }
 
 impl Config {
@@ -77,6 +88,9 @@ impl Config {
             cache_bytes: 64 << 20,
             checkpoint_bytes: 64 << 20,
             wal_bytes_max: 1 << 30,
+            readers: 8,
+            read_ms_max: 30_000,
+            row_cache_bytes: 64 << 20,
         }
     }
 }
@@ -91,6 +105,7 @@ pub struct SqliteViews {
     connection: Option<Connection>,
     writers: Vec<ViewWriter>,
     wal: Wal,
+    readers: Readers,
 }
 
 impl SqliteViews {
@@ -107,6 +122,7 @@ impl SqliteViews {
             what: format!("no runtime: {error}"),
         })?;
         let writers = config.views.iter().map(|view| ViewWriter::new(*view)).collect();
+        let readers = Readers::new(&config);
         let mut store = SqliteViews {
             config,
             name,
@@ -114,9 +130,16 @@ impl SqliteViews {
             connection: None,
             writers,
             wal: Wal::default(),
+            readers,
         };
         store.with(async |_, _| Ok(()))?;
         Ok(store)
+    }
+
+    /// What reads the store; it goes on while the store commits.
+    #[must_use]
+    pub fn readers(&self) -> Readers {
+        self.readers.clone()
     }
 
     /// How large the file's write-ahead log was after the last commit.
@@ -157,10 +180,12 @@ impl SqliteViews {
     /// Ends a transaction that moves the store from `before` to `after`. Where SQLite can't tell whether it
     /// counts, the file does.
     fn conclude(&mut self, before: Option<&Frontier>, after: &Frontier) -> Result<(), SinkError> {
+        self.readers.cache().hold();
         let ended = self.with(async |connection, _| connection.run("COMMIT").await);
         let Err(error) = ended else {
             return Ok(());
         };
+        self.readers.cache().forget();
         match self.frontier() {
             Ok(found) if found.as_ref() == Some(after) => Ok(()),
             Ok(found) if found.as_ref() == before => Err(error),
@@ -245,6 +270,7 @@ impl Sink for SqliteViews {
             Ok(found)
         })?;
         self.conclude(before.as_ref(), &commit.frontier)?;
+        self.readers.cache().follow(commit.frontier.epoch, &commit.deltas);
         self.tidy();
         Ok(())
     }
@@ -268,6 +294,7 @@ impl Sink for SqliteViews {
             Ok(found)
         })?;
         self.conclude(before.as_ref(), frontier)?;
+        self.readers.cache().start_at(frontier.epoch);
         self.tidy();
         Ok(())
     }
@@ -282,6 +309,7 @@ impl Sink for SqliteViews {
 impl SqliteViews {
     /// Keeps the write-ahead log short. What was committed counts, whether or not this succeeds.
     fn tidy(&mut self) {
+        self.readers.give_up_old();
         let tidied =
             self.with(async |connection, parts| parts.wal.after_commit(connection, parts.config).await);
         if let Err(error) = tidied {

@@ -38,7 +38,8 @@ pub(super) fn bind<'q, T: Encode<'q, Sqlite> + Type<Sqlite>>(arguments: &mut Sql
     Arguments::add(arguments, value).expect("numbers and texts are always encoded");
 }
 
-fn bind_value(arguments: &mut SqliteArguments, value: ValueRef<'_>) {
+/// Adds a value of a row to a statement's arguments.
+pub(super) fn bind_value(arguments: &mut SqliteArguments, value: ValueRef<'_>) {
     match value {
         ValueRef::Null => bind(arguments, None::<i64>),
         ValueRef::Int(number) => bind(arguments, number),
