@@ -73,6 +73,35 @@ fn damage_says_where_and_cutting_there_opens_the_log_with_what_came_before() {
 }
 
 #[test]
+fn what_is_appended_after_cutting_trimmed_records_off_stays() {
+    let (disk, model) = filled(8, 60);
+    let log = open(disk.clone()).unwrap();
+    for (partition, records) in &model.records {
+        log.trim(&partition.0, partition.1, records.len() as u64 - 1)
+            .unwrap();
+    }
+    drop(log);
+    let last = disk.files().into_keys().rfind(|name| name.ends_with(".segment"));
+    let number = last.and_then(|name| name[..20].parse().ok()).unwrap();
+    // Where its first frame is: the partitions end before what was trimmed.
+    cut_from(&disk, number, 60 + 8 * 6).unwrap();
+    let log = open(disk.clone()).unwrap();
+    let before = log.ends("orders").unwrap();
+    assert_eq!(log.starts("orders").unwrap(), before);
+    let mut model = Model::default();
+    let (batch, added) = random_batch(&mut Rng(1), 0, 10);
+    log.append(&batch).unwrap();
+    model.add(&added);
+    drop(log);
+    let log = open(disk).unwrap();
+    for ((topic, partition), records) in &model.records {
+        let start = log.starts(topic).unwrap()[*partition as usize];
+        let read = common::read_all(&log, topic, *partition, start).unwrap();
+        assert_eq!(read, *records);
+    }
+}
+
+#[test]
 fn a_missing_segment_is_told() {
     let (disk, _) = filled(4, 60);
     for missing in [1, 2] {

@@ -75,11 +75,22 @@ pub(super) fn open(disk: &dyn Disk, config: &Config) -> Result<Found, LogError> 
     let opened = Opened { created, cut: None };
     let mut found = tail(disk, meta, last, opened)?;
     found.state.segments.splice(0..0, segments);
-    for (start, end) in found.state.starts.iter_mut().zip(&found.state.ends) {
-        // Beyond the end only after a repair that cut trimmed records off.
+    forget_beyond(disk, &mut found)?;
+    Ok(found)
+}
+
+/// Forgets that records were trimmed which are beyond the end: a repair, or a crash without syncs, took more
+/// than was trimmed. Durably, before their offsets are given again: what gets them was not trimmed.
+fn forget_beyond(disk: &dyn Disk, found: &mut Found) -> Result<(), LogError> {
+    let State { starts, ends, .. } = &mut found.state;
+    if starts.iter().zip(&*ends).all(|(start, end)| start <= end) {
+        return Ok(());
+    }
+    for (start, end) in starts.iter_mut().zip(ends) {
         *start = (*start).min(*end);
     }
-    Ok(found)
+    found.meta.starts.clone_from(starts);
+    found.meta.write(disk)
 }
 
 fn create(disk: &dyn Disk, config: &Config, numbers: &[u64]) -> Result<Meta, LogError> {
