@@ -102,6 +102,31 @@ fn what_is_appended_after_cutting_trimmed_records_off_stays() {
 }
 
 #[test]
+fn numbers_that_no_log_gets_to_and_leftovers_without_a_log_are_damage() {
+    let (disk, _) = filled(9, 3);
+    let name = format!("{:020}.segment", 1);
+    // Its first sequence number, the length of the segment before, an offset.
+    for at in [40, 48, 60] {
+        let forged = disk.copy();
+        forged.tamper(&name, |file| {
+            file[at..at + 8].fill(0xff);
+            let checksum = crc32fast::hash(&file[16..60 + 8 * 6]);
+            file[12..16].copy_from_slice(&checksum.to_le_bytes());
+        });
+        assert!(matches!(open(forged), Err(LogError::Damaged(_))), "{at}");
+    }
+    let left = SimDisk::default();
+    for number in [1, 2] {
+        let bytes = disk.files()[&name][..60 + 8 * 6].to_vec();
+        left.tamper(&format!("{number:020}.segment"), |file| *file = bytes);
+    }
+    let Err(LogError::Damaged(damage)) = open(left) else {
+        panic!("a log was made among leftovers");
+    };
+    assert_eq!((damage.file.as_str(), damage.segment), ("millrace-log", None));
+}
+
+#[test]
 fn a_missing_segment_is_told() {
     let (disk, _) = filled(4, 60);
     for missing in [1, 2] {

@@ -55,7 +55,7 @@ use self::disk::{Directory, Disk};
 use self::meta::Meta;
 use self::reader::StreamReader;
 pub use self::repair::cut_from;
-use self::state::{Shared, lock};
+use self::state::{Segment, Shared, lock};
 use self::writer::Writer;
 use crate::error::LogError;
 use crate::log::{Appended, Log, NextOffsets, Reader, TopicPartitions};
@@ -216,7 +216,7 @@ impl EmbeddedLog {
             (state.segments.clone(), state.bytes)
         };
         let mut records = 0;
-        for segment in segments {
+        for (i, segment) in segments.iter().enumerate() {
             let name = segment::file_name(segment.head.number);
             let file = shared.disk.open(&name, false);
             let file = file.map_err(|e| LogError::io(format!("opening {name}"), &e))?;
@@ -235,7 +235,13 @@ impl EmbeddedLog {
                 &mut ends,
                 &mut count,
             )?;
-            if let Some(bad) = stop.bad {
+            let goes_on = |next: &Arc<Segment>| {
+                let same = ends.iter().enumerate().all(|(s, end)| next.head.base(s) == *end);
+                same && next.head.first_sequence == stop.sequence
+            };
+            let gap = segments.get(i + 1).filter(|next| !goes_on(next));
+            let gap = gap.map(|_| "it does not end where the next one begins");
+            if let Some(bad) = stop.bad.or(gap) {
                 let concerns = segment::concerning(&shared.streams, &ends);
                 return Err(segment::damage(head.number, stop.position, bad, concerns));
             }
