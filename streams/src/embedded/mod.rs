@@ -46,6 +46,8 @@ mod state;
 mod writer;
 
 use std::any::Any;
+use std::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -118,6 +120,21 @@ pub struct Cut {
     pub bytes: u64,
 }
 
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Cut {
+            segment,
+            position,
+            bytes,
+        } = self;
+        write!(
+            f,
+            "the last {bytes} bytes of segment {segment}, from {position} on, were part of a write that was \
+             never acknowledged, and were cut off"
+        )
+    }
+}
+
 /// What was met on opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opened {
@@ -144,8 +161,7 @@ impl EmbeddedLog {
     /// If the directory is in use, holds something else, can't be written to, or the log is damaged or
     /// newer.
     pub fn open(directory: &Path, config: &Config) -> Result<EmbeddedLog, LogError> {
-        let disk = Directory::new(directory);
-        let disk = disk.map_err(|e| LogError::io(format!("making {}", directory.display()), &e))?;
+        let disk = Directory::new(directory).map_err(|e| not_made(directory, &e))?;
         EmbeddedLog::open_on(Box::new(disk), config)
     }
 
@@ -276,6 +292,24 @@ impl EmbeddedLog {
             synced.map_err(|e| LogError::io("syncing the directory", &e))?;
         }
         Ok(())
+    }
+}
+
+/// Why there is no directory to open.
+fn not_made(directory: &Path, error: &std::io::Error) -> LogError {
+    let name = directory.display();
+    match error.kind() {
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+            let what = format!("{name} is not a directory");
+            LogError::NotOurs { what }
+        }
+        ErrorKind::NotFound => {
+            let what = format!(
+                "{name} can't be made: the directory that it is to be in is not there; make that first"
+            );
+            LogError::BadConfiguration { what }
+        }
+        _ => LogError::io(format!("making {name}"), error),
     }
 }
 

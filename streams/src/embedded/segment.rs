@@ -97,8 +97,7 @@ impl Head {
             return damaged("the checksum of its header is wrong");
         }
         if bytes[16..32] != installation.bytes() {
-            let what = format!("{name} belongs to another installation than the rest of the log");
-            return Err(LogError::NotOurs { what });
+            return damaged("it belongs to another installation than the rest of the log");
         }
         let head = Head {
             number,
