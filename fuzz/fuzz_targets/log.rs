@@ -1,6 +1,6 @@
-//! Any bytes as the directory of a log (see `forge`): opening and reading end in records or in an error, never
-//! in a panic or in memory without bounds; a log that could be read and checked takes appends, and opens again
-//! with all that it held.
+//! Any bytes as the directory of a log (see `forge`): opening and reading end in records or in an error,
+//! never in a panic or in memory without bounds; a log that could be read and checked takes appends, and
+//! opens again with all that it held.
 
 #![no_main]
 

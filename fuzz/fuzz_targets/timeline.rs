@@ -1,5 +1,5 @@
-//! Any lines as records of the timeline: what is refused or void changes nothing; what is bound goes forwards,
-//! and is read back from what it is written as.
+//! Any lines as records of the timeline: what is refused or void changes nothing; what is bound goes
+//! forwards, and is read back from what it is written as.
 
 #![no_main]
 

@@ -18,8 +18,8 @@ pub enum LogError {
     },
     /// The place may only be read.
     #[error(
-        "{what}: that is not allowed, or the disk is read-only; a log needs to write in its directory, if only \
-         its lock: make it writable for this user, or choose another directory"
+        "{what}: that is not allowed, or the disk is read-only; a log needs to write in its directory, if \
+         only its lock: make it writable for this user, or choose another directory"
     )]
     ReadOnly {
         /// What was being done.

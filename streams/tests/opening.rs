@@ -1,7 +1,11 @@
 //! What is met on opening a directory of the system's: each bad input gives one line that says what is wrong
 //! with which thing, and what to do; and changes nothing.
 
-#![allow(clippy::unwrap_used, reason = "a test that panics fails")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::unwrap_used,
+    reason = "numbers of tests are small; a test that panics fails"
+)]
 
 mod common;
 
@@ -128,7 +132,7 @@ fn a_log_in_use_a_newer_one_and_one_of_other_topics_are_refused_in_words() {
     let newer = ["has format 2", "up to 1", "use a newer version"];
     refused(&path, &config(), &newer);
     change(&path.join("millrace-log"), |bytes| {
-        bytes["millrace-log ".len()] = b'2'
+        bytes["millrace-log ".len()] = b'2';
     });
     refused(&path, &config(), &newer);
 }
@@ -196,9 +200,7 @@ fn damage_is_told_in_words_with_the_ways_out() {
     one(
         "mixed",
         &|path| {
-            fs::copy(&segments(&other)[1], &segments(path)[1])
-                .map(|_| ())
-                .unwrap()
+            fs::copy(&segments(&other)[1], &segments(path)[1]).unwrap();
         },
         &[
             "2.segment is damaged: it belongs to another installation",
