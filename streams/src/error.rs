@@ -17,7 +17,10 @@ pub enum LogError {
         what: String,
     },
     /// The place may only be read.
-    #[error("{what}: the directory may only be read; a log needs to write there, if only its lock")]
+    #[error(
+        "{what}: that is not allowed, or the disk is read-only; a log needs to write in its directory, if \
+         only its lock: make it writable for this user, or choose another directory"
+    )]
     ReadOnly {
         /// What was being done.
         what: String,
@@ -35,7 +38,7 @@ pub enum LogError {
         what: String,
     },
     /// The log was written by a newer version.
-    #[error("{what} has format {found}, this program knows formats up to {known}; use a newer one")]
+    #[error("{what} has format {found}, this program knows formats up to {known}; use a newer version")]
     NewerFormat {
         /// The file.
         what: String,
@@ -134,7 +137,7 @@ pub struct Damage {
     pub file: String,
     /// The segment's number, if the file is one.
     pub segment: Option<u64>,
-    /// Where the damaged part starts in it.
+    /// Where the damaged part starts in it; 0 if it is the whole file.
     pub position: u64,
     /// What is wrong there.
     pub what: String,
@@ -151,10 +154,11 @@ impl fmt::Display for Damage {
             concerns,
             ..
         } = self;
-        write!(
-            f,
-            "{file} is damaged at byte {position}: {what}. It concerns {concerns}. Nothing was skipped. "
-        )?;
+        write!(f, "{file} is damaged")?;
+        if *position > 0 {
+            write!(f, " at byte {position}")?;
+        }
+        write!(f, ": {what}. It concerns {concerns}. Nothing was skipped. ")?;
         match self.segment {
             Some(segment) => write!(
                 f,

@@ -155,14 +155,14 @@ fn copies(name: &str, rounds: u64, copy: impl Fn(&mut Rng, &Path, &Path)) {
 #[test]
 fn a_copy_made_from_the_newest_segment_to_the_oldest_opens() {
     copies("newest", 25, |rng, from, to| {
-        copy(rng, newest_segment_first, from, to)
+        copy(rng, newest_segment_first, from, to);
     });
 }
 
 #[test]
 fn a_copy_made_in_alphabetical_order_opens() {
     copies("alphabetical", 25, |rng, from, to| {
-        copy(rng, alphabetical, from, to)
+        copy(rng, alphabetical, from, to);
     });
 }
 
