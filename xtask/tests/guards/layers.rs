@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! contract, operators ◄ pipelines ◄ bench ◄ millrace
-//! contract ◄ oracle, importers, sim, streams, sinks
+//! contract ◄ oracle, importers, generator, streams, sinks
 //! pipelines, streams, sinks ◄ runtime ◄ millrace
 //! ```
 //!
@@ -17,22 +17,22 @@ use super::metadata::Metadata;
 const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("contract", &[], &[]),
     ("operators", &[], &[]),
-    ("pipelines", &["contract", "operators"], &["oracle", "sim"]),
+    ("pipelines", &["contract", "operators"], &["oracle", "generator"]),
     ("oracle", &["contract"], &[]),
     ("importers", &["contract"], &["oracle"]),
     ("streams", &["contract"], &[]),
-    ("sinks", &["contract"], &["pipelines", "sim"]),
+    ("sinks", &["contract"], &["pipelines", "generator"]),
     (
         "runtime",
         &["contract", "pipelines", "streams", "sinks"],
-        &["oracle", "sim"],
+        &["oracle", "generator"],
     ),
-    ("sim", &["contract"], &["oracle"]),
-    ("bench", &["contract", "operators", "pipelines"], &["sim"]),
+    ("generator", &["contract"], &["oracle"]),
+    ("bench", &["contract", "operators", "pipelines"], &["generator"]),
     (
         "millrace",
         &["contract", "pipelines", "oracle", "importers", "bench"],
-        &["sim"],
+        &["generator"],
     ),
     ("xtask", &["contract"], &[]),
 ];
