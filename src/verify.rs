@@ -27,8 +27,6 @@ pub struct Verdict {
     pub tables: Tables,
     /// The rows that store and oracle have differently.
     pub differences: Vec<Difference>,
-    /// The log up to that epoch.
-    pub history: History,
 }
 
 impl Verdict {
@@ -98,7 +96,6 @@ pub fn verify(log: &dyn Log, store: &Readers, installation: String) -> Result<Ve
             epoch,
             tables,
             differences,
-            history,
         });
     };
     if frontier.installation.to_string() != installation {
@@ -122,7 +119,6 @@ pub fn verify(log: &dyn Log, store: &Readers, installation: String) -> Result<Ve
         epoch: Some(frontier.epoch),
         differences: tables.differences(oracle.tables(), VIEWS),
         tables,
-        history,
     })
 }
 

@@ -12,7 +12,7 @@ use std::ops::Range;
 use common::Both;
 use contract::log::History;
 use contract::views::View;
-use sim::{Coverage, Generator, Profile, append, describe};
+use generator::{Coverage, Generator, Profile, append, describe};
 
 const EPOCHS: usize = 60;
 const SEEDS: Range<u64> = 0..400;

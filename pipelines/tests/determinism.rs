@@ -5,9 +5,9 @@ use bumpalo::Bump;
 use contract::decode::decode;
 use contract::delta::{Delta, Tables};
 use contract::log::History;
+use generator::{Generator, Profile, append};
 use millrace_pipelines::checkout::Checkout;
 use oracle::Oracle;
-use sim::{Generator, Profile, append};
 
 fn log_of(seed: u64) -> History {
     let mut generator = Generator::new(seed, Profile::from_seed(seed));

@@ -11,10 +11,10 @@ use contract::installation::Installation;
 use contract::log::{Epoch, History, RawRecord, Topic};
 use contract::time::Time;
 use contract::views::{CHECKOUT_VIEWS, View};
+use generator::{Generator, Profile};
 use millrace_runtime::clock::{Clock, Now};
 use millrace_runtime::{Engine, Options};
 use oracle::Oracle;
-use sim::{Generator, Profile};
 use sinks::{Commit, Frontier, Sink, SinkError};
 use streams::timeline::{self, Limits, Timeline};
 use streams::{Batch, Log, MemoryLog};
@@ -146,7 +146,7 @@ impl Sample {
         let mut timeline = Timeline::default();
         for index in 0..epochs {
             let plan = generator.next_epoch(oracle.tables());
-            sim::append(&plan, &mut history);
+            generator::append(&plan, &mut history);
             let index = usize::try_from(index).unwrap();
             let binding = &history.timeline()[index];
             oracle.epoch(binding.epoch, binding.clock, history.records(index));

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! contract, operators ◄ pipelines ◄ bench ◄ millrace
-//! contract ◄ oracle, importers, sim, streams, sinks
+//! contract ◄ oracle, importers, generator, streams, sinks
 //! pipelines, streams, sinks ◄ runtime ◄ millrace
 //! ```
 //!
@@ -17,17 +17,17 @@ use super::metadata::Metadata;
 const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("contract", &[], &[]),
     ("operators", &[], &[]),
-    ("pipelines", &["contract", "operators"], &["oracle", "sim"]),
+    ("pipelines", &["contract", "operators"], &["oracle", "generator"]),
     ("oracle", &["contract"], &[]),
     ("importers", &["contract"], &["oracle"]),
     ("streams", &["contract"], &[]),
-    ("sinks", &["contract"], &["pipelines", "sim"]),
+    ("sinks", &["contract"], &["pipelines", "generator"]),
     (
         "runtime",
         &["contract", "pipelines", "streams", "sinks"],
-        &["oracle", "sim"],
+        &["oracle", "generator"],
     ),
-    ("sim", &["contract"], &["oracle"]),
+    ("generator", &["contract"], &["oracle"]),
     (
         "bench",
         &[
@@ -38,7 +38,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "sinks",
             "streams",
         ],
-        &["sim"],
+        &["generator"],
     ),
     (
         "millrace",
@@ -52,7 +52,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "sinks",
             "runtime",
         ],
-        &["sim"],
+        &["generator"],
     ),
     ("xtask", &["contract"], &[]),
 ];

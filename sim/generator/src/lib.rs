@@ -11,7 +11,7 @@
 //! ```
 //! use contract::log::History;
 //! use contract::tables::Tables;
-//! use millrace_sim::{Coverage, Generator, Profile, append};
+//! use millrace_generator::{Coverage, Generator, Profile, append};
 //!
 //! let seed = 7;
 //! let mut generator = Generator::new(seed, Profile::from_seed(seed));

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use contract::log::{History, Topic};
 use contract::tables::Tables;
-use millrace_sim::{Coverage, Generator, Profile, append, describe};
+use millrace_generator::{Coverage, Generator, Profile, append, describe};
 use oracle::Oracle;
 
 const STANDARD: Range<u64> = 0..300;
