@@ -91,7 +91,7 @@ pub fn verify(log: &dyn Log, store: &Readers, installation: String) -> Result<Ve
     let (frontier, tables) = store.tables(VIEWS).map_err(|error| undone(&error))?;
     line.set_message("reading the log");
     let Some(frontier) = frontier else {
-        let (epoch, differences, history) = (None, Vec::new(), History::new());
+        let (epoch, differences) = (None, Vec::new());
         return Ok(Verdict {
             epoch,
             tables,
