@@ -196,7 +196,7 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     panics::abort_on_panic();
-    logging();
+    logging(matches!(cli.command, Command::Up { .. }));
     let done = match cli.command {
         Command::Up { data, workers } => up::run(&data.data, workers.count()),
         Command::Demo {
@@ -221,10 +221,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// Logs go to stderr: what `RUST_LOG` asks for, else `info` of ours and warnings of others.
-fn logging() {
+/// Logs go to stderr: what `RUST_LOG` asks for, else warnings, and what `millrace up` does.
+fn logging(up: bool) {
+    let usual = if up {
+        "warn,millrace=info,millrace_runtime=info"
+    } else {
+        "warn"
+    };
     let asked = EnvFilter::try_from_default_env();
-    let filter = asked.unwrap_or_else(|_| EnvFilter::new("warn,millrace=info,millrace_runtime=info"));
+    let filter = asked.unwrap_or_else(|_| EnvFilter::new(usual));
     let format = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false);

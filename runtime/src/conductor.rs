@@ -379,12 +379,14 @@ fn take_generation(
     me: &str,
     now: Now,
 ) -> Result<(), ConductorError> {
+    // Of a log that nobody has bound yet the clock starts with its first record.
+    let first = backlog::first_time(log)?.map_or(now.wall, |first| first.min(now.wall));
     while let Takeover::Take(generation) = timeline::take_over(end.generation(), me, true, 0, None) {
         log.append_after(now.wall.ms(), &mut |_| {
             let last = end.last();
             let binding = Binding {
                 epoch: end.next_epoch(),
-                clock: last.map_or(now.wall, |last| last.clock),
+                clock: last.map_or(first, |last| last.clock),
                 ends: last.map_or_else(timeline::no_ends, |last| last.ends.clone()),
             };
             Some(record(now, &end.encode(&binding, Some(&generation))))
