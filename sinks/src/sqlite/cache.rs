@@ -177,6 +177,15 @@ impl Cache {
         }
     }
 
+    /// How many rows it has, and the bytes that they take.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let sizes = self.shards.iter().map(|shard| {
+            let shard = lock(shard);
+            (shard.hand.len(), shard.bytes)
+        });
+        sizes.fold((0, 0), |sum, shard| (sum.0 + shard.0, sum.1 + shard.1))
+    }
+
     /// Forgets everything: the file may hold what this store did not write.
     pub(super) fn forget(&self) {
         for shard in &self.shards {

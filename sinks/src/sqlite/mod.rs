@@ -132,7 +132,7 @@ impl SqliteViews {
             wal: Wal::default(),
             readers,
         };
-        store.with(async |_, _| Ok(()))?;
+        store.with(async |connection, parts| parts.wal.measure(connection, parts.config).await)?;
         Ok(store)
     }
 

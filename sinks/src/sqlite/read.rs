@@ -173,6 +173,12 @@ impl Readers {
         &self.0.cache
     }
 
+    /// How many rows are kept in memory, and about how many bytes they take.
+    #[must_use]
+    pub fn cached(&self) -> (usize, usize) {
+        self.0.cache.size()
+    }
+
     /// Takes the connections of snapshots that are too old away from those who hold them idle. What runs is
     /// interrupted by its connection.
     pub(super) fn give_up_old(&self) {

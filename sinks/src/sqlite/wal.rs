@@ -49,6 +49,20 @@ async fn checkpoint(
 }
 
 impl Wal {
+    /// Finds its size out, which grew without us where another process wrote.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub(super) async fn measure(
+        &mut self,
+        connection: &mut Connection,
+        config: &Config,
+    ) -> Result<(), SinkError> {
+        let found = checkpoint(connection, config, "PRAGMA wal_checkpoint(NOOP)").await?;
+        self.bytes = found.bytes;
+        Ok(())
+    }
+
     /// Called before a commit.
     ///
     /// # Errors
@@ -88,9 +102,7 @@ impl Wal {
         config: &Config,
     ) -> Result<(), SinkError> {
         let step = config.checkpoint_bytes;
-        self.bytes = checkpoint(connection, config, "PRAGMA wal_checkpoint(NOOP)")
-            .await?
-            .bytes;
+        self.measure(connection, config).await?;
         if self.bytes < step {
             self.next_at_bytes = step;
         }

@@ -193,3 +193,53 @@ async fn batches(
     }
     Ok(changed)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use sqlx::Row as _;
+
+    use super::*;
+    use crate::sqlite::schema;
+
+    /// The plan of a statement, a line a step.
+    async fn plan(connection: &mut Connection, sql: String) -> Vec<String> {
+        let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        let rows = connection.rows(sql, SqliteArguments::default()).await;
+        let rows = rows.expect("the statement is prepared");
+        rows.iter().map(|row| row.get::<String, _>(3)).collect()
+    }
+
+    #[test]
+    fn every_row_is_sought_by_its_key() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(async {
+            let path = Path::new(":memory:");
+            let connection = Connection::open(path, "views", Duration::ZERO).await;
+            let mut connection = connection.unwrap();
+            schema::open(&mut connection, View::ALL, 4096).await.unwrap();
+            schema::build_indexes(&mut connection, View::ALL).await.unwrap();
+            for view in View::ALL {
+                let schema = view.schema();
+                let last = column_number(schema.columns.len() - 1);
+                for rows in ROWS {
+                    for (sql, name) in [
+                        (patch(*view, &[last], rows), "t"),
+                        (delete(*view, rows), schema.name),
+                    ] {
+                        let steps = plan(&mut connection, sql).await;
+                        let sought = steps.iter().any(|step| {
+                            step.starts_with(&format!("SEARCH {name} USING"))
+                                && step.matches("=?").count() == schema.key_len
+                        });
+                        assert!(sought, "{}: {steps:?}", schema.name);
+                    }
+                    let steps = plan(&mut connection, upsert(*view, rows)).await;
+                    assert!(!steps.iter().any(|s| s.contains(schema.name)), "{steps:?}");
+                }
+            }
+        });
+    }
+}

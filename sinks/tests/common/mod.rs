@@ -61,3 +61,44 @@ impl Place for Directory {
             .expect("it can be read")
     }
 }
+
+/// Another program with the file open: an analyst's shell.
+pub struct Shell {
+    runtime: tokio::runtime::Runtime,
+    connection: sqlx::SqliteConnection,
+}
+
+impl Shell {
+    pub fn open(path: &std::path::Path) -> Shell {
+        use sqlx::ConnectOptions as _;
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let runtime = runtime.expect("a runtime can be made");
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true);
+        let connection = runtime.block_on(options.connect()).expect("the file opens");
+        Shell { runtime, connection }
+    }
+
+    /// Runs a statement; each row's columns as texts.
+    pub fn run(&mut self, sql: &str) -> Vec<Vec<Option<String>>> {
+        use sqlx::{Row as _, ValueRef as _};
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned()));
+        let rows = self.runtime.block_on(query.fetch_all(&mut self.connection));
+        let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let text = |row: &sqlx::sqlite::SqliteRow, index| {
+            let raw = row.try_get_raw(index).expect("a column");
+            let text = <String as sqlx::Decode<'_, sqlx::Sqlite>>::decode;
+            (!raw.is_null()).then(|| text(raw).expect("a text"))
+        };
+        let columns = |row: &sqlx::sqlite::SqliteRow| (0..row.len()).map(|i| text(row, i)).collect();
+        rows.iter().map(columns).collect()
+    }
+
+    /// What a query says, all of its texts in one.
+    pub fn say(&mut self, sql: &str) -> String {
+        let rows = self.run(sql);
+        let texts = rows.into_iter().flatten().flatten();
+        texts.collect::<Vec<_>>().join("\n")
+    }
+}
