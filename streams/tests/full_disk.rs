@@ -16,9 +16,14 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use common::{Model, Rng, config, random_batch, seeds};
 use millrace_streams::{EmbeddedLog, Log, LogError};
+
+/// One at a time: a process that one test starts has the other's files too until it runs its own program, and
+/// what is removed meanwhile makes no room.
+static ONE: Mutex<()> = Mutex::new(());
 
 /// A small disk, gone when it is dropped.
 struct SmallDisk(PathBuf);
@@ -88,6 +93,7 @@ fn append(log: &EmbeddedLog, rng: &mut Rng, model: &mut Model, size: u64, failur
 
 #[test]
 fn a_disk_that_the_log_filled_refuses_appends_cleanly_and_goes_on_when_there_is_room() {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     for seed in seeds(8) {
         let Some(disk) = SmallDisk::mount(&format!("own-{seed}"), 256 << 10) else {
             return;
@@ -128,6 +134,7 @@ fn a_disk_that_the_log_filled_refuses_appends_cleanly_and_goes_on_when_there_is_
 
 #[test]
 fn a_disk_that_somebody_else_filled_can_be_read_opened_and_closed_and_takes_appends_when_there_is_room() {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     for seed in seeds(8) {
         let Some(disk) = SmallDisk::mount(&format!("else-{seed}"), 256 << 10) else {
             return;
