@@ -60,7 +60,7 @@ pub fn run(path: &Path) -> Result<(), Failure> {
     let verdict = verify(
         &log,
         &Readers::new(&data.store_config()),
-        log.installation().to_string(),
+        &log.installation().to_string(),
     )?;
     let mut out = String::new();
     let epoch = verdict
