@@ -32,7 +32,13 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     (
         "sim",
         &[
-            "contract", "generator", "oracle", "pipelines", "runtime", "sinks", "streams",
+            "contract",
+            "generator",
+            "oracle",
+            "pipelines",
+            "runtime",
+            "sinks",
+            "streams",
         ],
         &[],
     ),
