@@ -4,13 +4,25 @@
 //! could not be done. What went wrong is one line on stderr.
 
 mod bench;
+mod data;
 mod demo;
+mod import;
+mod log;
+mod output;
 mod progress;
+mod signals;
+mod up;
+mod verify;
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use ::bench::Settings;
 use clap::{Parser, Subcommand};
+use runtime::dataflow::WORKERS_MAX;
+use runtime::panics;
+use tracing_subscriber::EnvFilter;
 
 /// Commerce on a log: orders, payments, stock and coupons as streams, everything read as incremental views.
 #[derive(Debug, Parser)]
@@ -22,11 +34,23 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run on a data directory until asked to stop.
+    ///
+    /// Records that come are bound to epochs and decided; the views are in DIR/views.sqlite. SIGINT and
+    /// SIGTERM stop it.
+    #[command(after_help = "Examples:\n  millrace up\n  millrace up --data /srv/shop --workers 4")]
+    Up {
+        #[command(flatten)]
+        data: DataArg,
+        #[command(flatten)]
+        workers: Workers,
+    },
     /// Decide a real month of orders and show what became of them.
     ///
     /// The month is December 2010 of the UCI Online Retail data (Daqing Chen, CC BY 4.0), which comes with
-    /// the program. Every figure is read from the views; an oracle that knows nothing of the job decides
-    /// the month a second time.
+    /// the program. It goes through the log and into the view store, in a directory that is gone afterwards.
+    /// Every figure is read from the views; an oracle that knows nothing of the job decides the month a
+    /// second time.
     #[command(
         after_help = "Examples:\n  millrace demo --exit\n  millrace demo --exit --file online_retail.csv.gz"
     )]
@@ -37,15 +61,108 @@ enum Command {
         /// Another file of the same form, plain or gzip, instead of the month.
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
+        /// Keep log and views in this directory, which must be new.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        #[command(flatten)]
+        workers: Workers,
     },
+    /// Bring a shop's history into the log, bound with the clock of its own time.
+    #[command(subcommand)]
+    Import(Source),
+    /// Read and write the log while nothing runs.
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// Compare the view store with what an oracle makes of the log. Status 1 if they differ.
+    #[command(after_help = "Examples:\n  millrace verify\n  millrace verify --data /srv/shop")]
+    Verify {
+        #[command(flatten)]
+        data: DataArg,
+    },
+    /// The clock of a running millrace.
+    #[command(subcommand)]
+    Clock(ClockCommand),
     /// Measure how fast and how big, on this machine.
     #[command(after_help = "Examples:\n  millrace bench decide\n  millrace bench memory --json")]
     Bench {
-        /// Which: decide, ledger or memory.
+        /// Which: decide, ledger, memory or replay.
         name: String,
+        /// How many orders, in a bench of a log of orders.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+        orders: Option<u64>,
         /// Print lines of JSON {bench, metric, value, unit, aim, holds}.
         #[arg(long)]
         json: bool,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct DataArg {
+    /// The data directory.
+    #[arg(long, value_name = "DIR", default_value = "./millrace-data")]
+    data: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+struct Workers {
+    /// How many threads decode and compute views: 1 to 256; by default the number of cores.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
+}
+
+impl Workers {
+    fn count(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.workers.map_or_else(cores, usize::from).min(WORKERS_MAX)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Source {
+    /// The UCI Online Retail data, or any file of its form, plain or gzip.
+    #[command(after_help = "Examples:\n  millrace import online-retail online_retail.csv.gz")]
+    OnlineRetail {
+        /// The file.
+        file: PathBuf,
+        #[command(flatten)]
+        data: DataArg,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum LogCommand {
+    /// Print records: a line of JSON {partition, offset, timestamp, key, value} each.
+    ///
+    /// Keys and values that are not UTF-8 are key_base64 and value_base64.
+    #[command(
+        after_help = "Examples:\n  millrace log cat orders\n  millrace log cat timeline --from 10 --until 20"
+    )]
+    Cat {
+        /// The topic: operations to reviews, or timeline.
+        topic: String,
+        #[command(flatten)]
+        range: log::Range,
+        #[command(flatten)]
+        data: DataArg,
+    },
+    /// Append records from stdin: a line of JSON {key, value} or {key_base64, value_base64} each.
+    ///
+    /// What they hold is not checked. A bad line appends nothing at all.
+    #[command(after_help = "Examples:\n  millrace log append orders < orders.ndjson")]
+    Append {
+        /// The topic.
+        topic: String,
+        #[command(flatten)]
+        data: DataArg,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ClockCommand {
+    /// Take the wall clock as it is, after it jumped ahead and stopped the binding of epochs.
+    Accept {
+        #[command(flatten)]
+        data: DataArg,
     },
 }
 
@@ -78,9 +195,22 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+    panics::abort_on_panic();
+    logging(matches!(cli.command, Command::Up { .. }));
     let done = match cli.command {
-        Command::Demo { exit: _, file } => demo::run(file.as_deref()),
-        Command::Bench { name, json } => bench::run(&name, json),
+        Command::Up { data, workers } => up::run(&data.data, workers.count()),
+        Command::Demo {
+            exit: _,
+            file,
+            data,
+            workers,
+        } => demo::run(file.as_deref(), data.as_deref(), workers.count()),
+        Command::Import(Source::OnlineRetail { file, data }) => import::run(&file, &data.data),
+        Command::Log(LogCommand::Cat { topic, range, data }) => log::cat(&data.data, &topic, range),
+        Command::Log(LogCommand::Append { topic, data }) => log::append(&data.data, &topic),
+        Command::Verify { data } => verify::run(&data.data),
+        Command::Clock(ClockCommand::Accept { data }) => up::accept_clock(&data.data),
+        Command::Bench { name, orders, json } => bench::run(&name, json, Settings { orders }),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -89,6 +219,24 @@ fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// Logs go to stderr: what `RUST_LOG` asks for, else warnings, and what `millrace up` does.
+fn logging(up: bool) {
+    let usual = if up {
+        "warn,millrace=info,millrace_runtime=info"
+    } else {
+        "warn"
+    };
+    let asked = EnvFilter::try_from_default_env();
+    let filter = asked.unwrap_or_else(|_| EnvFilter::new(usual));
+    let format = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false);
+    format
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
 }
 
 /// Help and version go to stdout with status 0; a wrong usage is one line on stderr with status 2.

@@ -11,45 +11,11 @@ use contract::log::Epoch;
 use contract::time::Time;
 use pipelines::checkout::Checkout;
 
-use crate::mix::{Mix, Random, Zipf, order_id};
-use crate::{Figure, Stopwatch, median};
+use crate::mix::{Ids, Mix, Orders};
+use crate::{Figure, Settings, Stopwatch, median};
 
 const ORDERS: u64 = 300_000;
-const ORDERS_AN_EPOCH: u64 = 500;
 const TURNS: usize = 5;
-
-/// The orders of the mix: placed in one epoch, submitted in the next, confirmed in the one after, 1 %
-/// cancelled then.
-fn orders(mix: &mut Mix) {
-    let (mut random, zipf) = (Random(1), Zipf::new(crate::mix::PRODUCTS));
-    let mut stages: [Vec<(String, usize)>; 3] = Default::default();
-    for epoch in 0..ORDERS / ORDERS_AN_EPOCH + 3 {
-        for (id, _) in stages[2].drain(..).filter(|_| random.below(100) == 0) {
-            mix.cancel(&id);
-        }
-        stages.rotate_right(1);
-        for (id, amount) in &stages[2] {
-            mix.pay("payment_confirmed", id, *amount);
-        }
-        for (id, amount) in &stages[1] {
-            mix.pay("payment_submitted", id, *amount);
-        }
-        for number in 0..if epoch < ORDERS / ORDERS_AN_EPOCH {
-            ORDERS_AN_EPOCH
-        } else {
-            0
-        } {
-            let id = order_id(epoch * ORDERS_AN_EPOCH + number, &mut random);
-            let rejected = random.below(100) < 5;
-            let lines = 1 + random.below(3);
-            let amount = mix.place(&id, lines, rejected, &zipf, &mut random);
-            if !rejected {
-                stages[0].push((id, amount));
-            }
-        }
-        mix.cut();
-    }
-}
 
 fn decode_all(mix: &Mix, arena: &mut Bump) -> f64 {
     let start = Stopwatch::start();
@@ -90,11 +56,12 @@ fn decide_all(mix: &Mix, prelude: &Mix, arena: &mut Bump) -> Decided {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-pub(crate) fn run(progress: &mut dyn FnMut(&str)) -> Vec<Figure> {
+pub(crate) fn run(_: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
     progress("making the mix");
     let (mut prelude, mut mix) = (Mix::default(), Mix::default());
     prelude.prelude();
-    orders(&mut mix);
+    let mut orders = Orders::new(ORDERS, Ids::TimeOrdered);
+    while orders.epoch(&mut mix) {}
     let records = mix.len() as f64;
     let mut arena = Bump::new();
     let (mut decoded, mut decided, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
@@ -108,7 +75,7 @@ pub(crate) fn run(progress: &mut dyn FnMut(&str)) -> Vec<Figure> {
         ratios.push(a / last.seconds);
     }
     let figure = |metric: &str, value, unit| Figure::new("decide", metric, value, unit);
-    vec![
+    Ok(vec![
         figure("records", records, "records"),
         figure("bytes a record", mix.value_bytes() as f64 / records, "bytes"),
         figure("(a) decoded only", median(decoded), "records/s"),
@@ -116,5 +83,5 @@ pub(crate) fn run(progress: &mut dyn FnMut(&str)) -> Vec<Figure> {
         figure("(b) / (a)", median(ratios), "").at_least(0.5),
         figure("row changes a record", last.changes as f64 / records, "rows"),
         figure("bytes of deltas a record", last.bytes as f64 / records, "bytes"),
-    ]
+    ])
 }

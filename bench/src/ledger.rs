@@ -5,7 +5,7 @@ use std::hint::black_box;
 use operators::ledger::{AccountNo, Ledger, Leg};
 
 use crate::mix::Random;
-use crate::{Figure, Stopwatch, median};
+use crate::{Figure, Settings, Stopwatch, median};
 
 const LEGS: usize = 3_000_000;
 const LEGS_A_HOLD: usize = 2;
@@ -48,7 +48,7 @@ fn hold_and_post(accounts: u64) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-pub(crate) fn run(progress: &mut dyn FnMut(&str)) -> Vec<Figure> {
+pub(crate) fn run(_: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
     let mut measure = |metric: &str, accounts| {
         progress(metric);
         let rates = (0..TURNS)
@@ -56,8 +56,8 @@ pub(crate) fn run(progress: &mut dyn FnMut(&str)) -> Vec<Figure> {
             .collect();
         Figure::new("ledger", metric, median(rates), "legs/s").at_least(3_000_000.0)
     };
-    vec![
+    Ok(vec![
         measure("hold + post, 10,000 accounts", 10_000),
         measure("hold + post, one hot account", 1),
-    ]
+    ])
 }

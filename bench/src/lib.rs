@@ -7,6 +7,8 @@ mod decide;
 mod ledger;
 mod memory;
 mod mix;
+mod process;
+mod replay;
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -124,8 +126,15 @@ pub fn thousands(digits: &str) -> String {
     out
 }
 
+/// What can be set for a bench.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    /// How many orders, where a bench has orders to do.
+    pub orders: Option<u64>,
+}
+
 /// How a bench is run: it says what it is about to do, and yields its figures.
-type Run = fn(&mut dyn FnMut(&str)) -> Vec<Figure>;
+type Run = fn(Settings, &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String>;
 
 /// A bench by name.
 #[derive(Clone, Copy, Debug)]
@@ -154,12 +163,20 @@ pub const BENCHES: &[Bench] = &[
         about: "bytes an open, cancellable and closed order takes",
         run: memory::run,
     },
+    Bench {
+        name: "replay",
+        about: "a log of orders, from the embedded log to the view store",
+        run: replay::run,
+    },
 ];
 
 impl Bench {
     /// Runs it; `progress` hears what it is about to do.
-    pub fn run(&self, progress: &mut dyn FnMut(&str)) -> Vec<Figure> {
-        (self.run)(progress)
+    ///
+    /// # Errors
+    /// If it could not be done: says why.
+    pub fn run(&self, settings: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
+        (self.run)(settings, progress)
     }
 }
 

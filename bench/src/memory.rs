@@ -9,20 +9,14 @@ use contract::log::Epoch;
 use contract::time::Time;
 use pipelines::checkout::Checkout;
 
-use crate::Figure;
 use crate::mix::{Mix, PRODUCTS, Random, Zipf, order_id};
+use crate::process::resident_bytes;
+use crate::{Figure, Settings};
 
 const ORDERS: u64 = 1_000_000;
 const ORDERS_AN_EPOCH: u64 = 1000;
 const LINES: u64 = 2;
 const WARM_UP: u64 = 20_000;
-
-/// Resident memory of this process, in bytes; none where the system doesn't tell.
-fn resident_bytes() -> Option<usize> {
-    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: usize = statm.split(' ').nth(1)?.parse().ok()?;
-    Some(pages * 4096)
-}
 
 struct Shop {
     job: Checkout,
@@ -106,7 +100,7 @@ fn measure(life: &str, aim: f64, kept: &mut Vec<Shop>, build: impl FnOnce(&mut S
     figures
 }
 
-pub(crate) fn run(progress: &mut dyn FnMut(&str)) -> Vec<Figure> {
+pub(crate) fn run(_: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
     let live = 150.0 + 16.0 * f64::from(u32::try_from(LINES).unwrap_or(0));
     let (mut figures, mut kept) = (Vec::new(), Vec::new());
     progress("open orders");
@@ -123,5 +117,5 @@ pub(crate) fn run(progress: &mut dyn FnMut(&str)) -> Vec<Figure> {
         shop.orders(ORDERS, true, 86_400);
         shop.wait(15 * 86_400);
     }));
-    figures
+    Ok(figures)
 }

@@ -72,6 +72,101 @@ impl Zipf {
     }
 }
 
+/// How orders are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ids {
+    /// In the shape of a UUIDv7: later orders have greater ids.
+    TimeOrdered,
+    /// In the shape of a UUIDv4: no order.
+    Random,
+}
+
+/// The orders of the mix: placed in one epoch, submitted in the next, confirmed in the one after, 1 %
+/// cancelled then.
+#[derive(Debug)]
+pub struct Orders {
+    total: u64,
+    placed: u64,
+    ids: Ids,
+    random: Random,
+    zipf: Zipf,
+    stages: [Vec<(String, usize)>; 3],
+    /// Epochs since the last order was placed.
+    after: usize,
+}
+
+impl Orders {
+    /// Orders placed in an epoch.
+    pub const AN_EPOCH: u64 = 500;
+
+    /// So many orders.
+    #[must_use]
+    pub fn new(total: u64, ids: Ids) -> Orders {
+        Orders {
+            total,
+            placed: 0,
+            ids,
+            random: Random(1),
+            zipf: Zipf::new(PRODUCTS),
+            stages: Default::default(),
+            after: 0,
+        }
+    }
+
+    /// Adds the next epoch; false, and nothing added, if there is none.
+    pub fn epoch(&mut self, mix: &mut Mix) -> bool {
+        if self.after == 3 {
+            return false;
+        }
+        for (id, _) in self.stages[2].drain(..) {
+            if self.random.below(100) == 0 {
+                mix.cancel(&id);
+            }
+        }
+        self.stages.rotate_right(1);
+        for (id, amount) in &self.stages[2] {
+            mix.pay("payment_confirmed", id, *amount);
+        }
+        for (id, amount) in &self.stages[1] {
+            mix.pay("payment_submitted", id, *amount);
+        }
+        let until = (self.placed + Self::AN_EPOCH).min(self.total);
+        self.after += usize::from(until == self.placed);
+        while self.placed < until {
+            self.place(mix);
+        }
+        mix.cut();
+        true
+    }
+
+    fn place(&mut self, mix: &mut Mix) {
+        let id = match self.ids {
+            Ids::TimeOrdered => order_id(self.placed, &mut self.random),
+            Ids::Random => random_id(&mut self.random),
+        };
+        self.placed += 1;
+        let rejected = self.random.below(100) < 5;
+        let lines = 1 + self.random.below(3);
+        let amount = mix.place(&id, lines, rejected, &self.zipf, &mut self.random);
+        if !rejected {
+            self.stages[0].push((id, amount));
+        }
+    }
+}
+
+/// An order's id without any order: in the shape of a UUIDv4.
+fn random_id(random: &mut Random) -> String {
+    let (a, b) = (random.next(), random.next());
+    format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+        a >> 32,
+        (a >> 16) & 0xffff,
+        a & 0xfff,
+        b >> 52,
+        b & 0xffff_ffff_ffff
+    )
+}
+
 /// The price of a product.
 #[must_use]
 pub fn price(product: usize) -> usize {

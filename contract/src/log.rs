@@ -156,11 +156,36 @@ impl History {
         partitions[partition].records.len() as u64 - 1
     }
 
+    /// Where everything appended so far ends.
+    fn ends(&self) -> [Vec<u64>; 9] {
+        let ends = |partitions: &Vec<Partition>| partitions.iter().map(|p| p.records.len() as u64).collect();
+        self.topics.each_ref().map(ends)
+    }
+
     /// Binds everything appended so far to the next epoch, whose clock is `clock`, but never goes back.
     pub fn bind(&mut self, clock: Time) -> Epoch {
+        self.push(clock, self.ends())
+    }
+
+    /// Binds what was appended up to `ends` to the next epoch, as [`History::bind`] does. `None`, and nothing
+    /// is bound, if an end goes back or lies beyond what was appended.
+    pub fn bind_ends(&mut self, clock: Time, ends: [Vec<u64>; 9]) -> Option<Epoch> {
+        let before = self.timeline.last().map(|b| &b.ends);
+        let fits = Topic::ALL.into_iter().all(|topic| {
+            let at = |ends: &[Vec<u64>; 9], p| ends[topic as usize].get(p).copied().unwrap_or(0);
+            let have = &self.topics[topic as usize];
+            let partitions = ends[topic as usize].len().max(have.len());
+            (0..partitions).all(|p| {
+                let have = have.get(p).map_or(0, |p| p.records.len() as u64);
+                (before.map_or(0, |before| at(before, p))..=have).contains(&at(&ends, p))
+            })
+        });
+        fits.then(|| self.push(clock, ends))
+    }
+
+    fn push(&mut self, clock: Time, ends: [Vec<u64>; 9]) -> Epoch {
         let clock = self.timeline.last().map_or(clock, |b| b.clock.max(clock));
         let epoch = Epoch(self.timeline.len() as u64 + 1);
-        let ends = std::array::from_fn(|t| self.topics[t].iter().map(|p| p.records.len() as u64).collect());
         self.timeline.push(Binding { epoch, clock, ends });
         epoch
     }

@@ -32,6 +32,9 @@ use crate::clock::Now;
 use backlog::Backlog;
 use cursors::Cursors;
 
+/// How often who follows looks for what others have bound.
+const FOLLOW_MS: u64 = 100;
+
 /// Why the conductor can't go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConductorError {
@@ -118,10 +121,12 @@ pub struct Conductor {
     /// The last epoch that was bound when we came.
     bound_before: Epoch,
     backlog: Backlog,
+    /// We hold the generation, and so may bind.
+    holds: bool,
 }
 
 impl Conductor {
-    /// Reads the whole timeline once, and takes the generation for `me`.
+    /// Reads the whole timeline once. Nothing is written yet.
     ///
     /// # Errors
     /// If the log fails or does not hold what its timeline says.
@@ -133,26 +138,48 @@ impl Conductor {
         let mut end = Timeline::default();
         let mut reader = log.read(timeline::TOPIC, 0, 0)?;
         read(reader.as_mut(), &mut end, u64::MAX)?;
-        let bound_before = Epoch(end.next_epoch().0 - 1);
         check_ends(log.as_ref(), &end)?;
-        take_generation(log.as_ref(), reader.as_mut(), &mut end, me, now)?;
-        let generation = end.generation().cloned().unwrap_or(Generation {
-            number: 0,
-            owner: me.to_owned(),
-        });
         Ok(Conductor {
             reader: log.read(timeline::TOPIC, 0, 0)?,
             cursors: Cursors::new(Arc::clone(&log)),
             log,
             timeline: Timeline::default(),
             minter: Minter::new(limits, now.wall, now.monotonic_ms),
-            generation,
-            bound_before,
+            generation: Generation {
+                number: end.generation().map_or(0, |in_force| in_force.number) + 1,
+                owner: me.to_owned(),
+            },
+            bound_before: Epoch(end.next_epoch().0 - 1),
             backlog: Backlog::new(),
+            holds: false,
         })
     }
 
-    /// Our generation.
+    /// Takes the generation: binds an epoch that says so, until the one in force is ours. To be called once,
+    /// before the first turn, and not before it is known that the log and what follows it belong together.
+    /// Who does not call it follows: it hands out what others bind, and binds nothing.
+    ///
+    /// # Errors
+    /// If the log fails.
+    pub fn take(&mut self, now: Now) -> Result<&Generation, ConductorError> {
+        let mut end = Timeline::default();
+        let mut reader = self.log.read(timeline::TOPIC, 0, 0)?;
+        read(reader.as_mut(), &mut end, u64::MAX)?;
+        take_generation(
+            self.log.as_ref(),
+            reader.as_mut(),
+            &mut end,
+            &self.generation.owner,
+            now,
+        )?;
+        if let Some(in_force) = end.generation() {
+            self.generation = in_force.clone();
+        }
+        self.holds = true;
+        Ok(&self.generation)
+    }
+
+    /// Our generation; before [`Conductor::take`] the one that we are about to take.
     #[must_use]
     pub fn generation(&self) -> &Generation {
         &self.generation
@@ -198,6 +225,10 @@ impl Conductor {
         if let Some(epoch) = self.next_bound(now)? {
             return Ok(Turn::Epoch(epoch));
         }
+        if !self.holds {
+            let monotonic_ms = now.monotonic_ms.saturating_add(FOLLOW_MS);
+            return Ok(Turn::WaitUntil { monotonic_ms });
+        }
         match self.decide(now, flight)? {
             Decision::WaitUntil { monotonic_ms } => Ok(Turn::WaitUntil { monotonic_ms }),
             Decision::Full => Ok(Turn::Full),
@@ -231,7 +262,8 @@ impl Conductor {
         if !read(self.reader.as_mut(), &mut self.timeline, 1)? {
             return Ok(None);
         }
-        if let Some(in_force) = self.timeline.generation()
+        if self.holds
+            && let Some(in_force) = self.timeline.generation()
             && in_force.number > self.generation.number
         {
             let Generation { owner, number } = in_force.clone();
@@ -347,12 +379,14 @@ fn take_generation(
     me: &str,
     now: Now,
 ) -> Result<(), ConductorError> {
+    // Of a log that nobody has bound yet the clock starts with its first record.
+    let first = backlog::first_time(log)?.map_or(now.wall, |first| first.min(now.wall));
     while let Takeover::Take(generation) = timeline::take_over(end.generation(), me, true, 0, None) {
         log.append_after(now.wall.ms(), &mut |_| {
             let last = end.last();
             let binding = Binding {
                 epoch: end.next_epoch(),
-                clock: last.map_or(now.wall, |last| last.clock),
+                clock: last.map_or(first, |last| last.clock),
                 ends: last.map_or_else(timeline::no_ends, |last| last.ends.clone()),
             };
             Some(record(now, &end.encode(&binding, Some(&generation))))

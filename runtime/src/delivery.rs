@@ -17,7 +17,8 @@ use contract::delta::{Delta, merge_epochs};
 use contract::digest::{Digest, Sum};
 use contract::log::{Binding, Epoch};
 use contract::time::Time;
-use sinks::{Commit, Frontier, Mismatch, Ours, Resume, Sink, SinkError, resume};
+use sinks::decide::{Ours, Replay, resume};
+use sinks::{Commit, Frontier, Sink, SinkError};
 
 use crate::dataflow::{Changes, Yield};
 
@@ -55,8 +56,9 @@ pub enum Delivered {
 pub struct Delivery {
     store: Box<dyn Sink>,
     ours: Ours,
-    /// What the store held when we came, until our digest was compared with its own.
+    /// What the store held when we came, until our history has come as far.
     found: Option<Frontier>,
+    replay: Replay,
     digest: Digest,
     gathering: BTreeMap<Epoch, Gathering>,
     /// Per worker the epoch that it is through with.
@@ -68,6 +70,8 @@ pub struct Delivery {
     current: Option<Commit>,
     stored: Option<Epoch>,
     pending_bytes: usize,
+    /// The store was not told that it has caught up.
+    behind: bool,
     spare: Vec<Delta>,
 }
 
@@ -78,18 +82,14 @@ impl Delivery {
     /// If the store can't be read, or must not be continued.
     pub fn open(mut store: Box<dyn Sink>, ours: Ours, workers: usize) -> Result<Delivery, SinkError> {
         let found = store.frontier()?;
-        let refused = |why: &Mismatch| SinkError::Refused {
-            sink: store.name().to_owned(),
-            what: why.to_string(),
-        };
-        if let Resume::Refuse(why) = resume(found.as_ref(), &ours) {
-            return Err(refused(&why));
-        }
+        resume(found.as_ref(), &ours).map_err(|why| refused(store.as_ref(), &why))?;
+        let replay = Replay::new(store.digests()?);
         Ok(Delivery {
             stored: found.as_ref().map(|found| found.epoch),
             store,
             ours,
             found,
+            replay,
             digest: Digest::default(),
             gathering: BTreeMap::new(),
             through: vec![Epoch(0); workers],
@@ -98,8 +98,14 @@ impl Delivery {
             whole: VecDeque::new(),
             current: None,
             pending_bytes: 0,
+            behind: true,
             spare: Vec::new(),
         })
+    }
+
+    /// Notes the generation that we hold.
+    pub fn holds(&mut self, generation: u64) {
+        self.ours.generation = generation;
     }
 
     /// The epoch and clock that the store held when we came, while it holds no more.
@@ -180,9 +186,9 @@ impl Delivery {
     fn whole(&mut self, binding: Arc<Binding>, deltas: Vec<Delta>) -> Result<(), SinkError> {
         let (epoch, digest) = (binding.epoch, self.digest);
         let bytes = deltas.iter().map(Delta::size_bytes).sum();
-        if let Some(found) = self.found.take_if(|found| epoch >= found.epoch) {
-            self.compare(&found)?;
-        }
+        let differs = self.replay.check(epoch, digest);
+        differs.map_err(|why| refused(self.store.as_ref(), &why))?;
+        self.found.take_if(|found| epoch >= found.epoch);
         if self.stored.is_some_and(|stored| epoch <= stored) {
             self.pending_bytes -= bytes;
             self.spare.extend(deltas);
@@ -197,17 +203,6 @@ impl Delivery {
         Ok(())
     }
 
-    /// Compares our history with that of the store, at the store's epoch.
-    fn compare(&self, found: &Frontier) -> Result<(), SinkError> {
-        if found.digest == self.digest {
-            return Ok(());
-        }
-        Err(SinkError::Refused {
-            sink: self.store.name().to_owned(),
-            what: Mismatch::Digest { epoch: found.epoch }.to_string(),
-        })
-    }
-
     /// Commits the epochs that are waiting, or goes on with a commit whose fate is not known.
     ///
     /// # Errors
@@ -217,6 +212,7 @@ impl Delivery {
             self.current = self.next_commit();
         }
         let Some(commit) = &self.current else {
+            self.caught_up()?;
             return Ok(Delivered::Nothing);
         };
         match self.store.commit(commit) {
@@ -228,6 +224,15 @@ impl Delivery {
         let Frontier { epoch, clock, .. } = commit.frontier;
         self.stored = Some(epoch);
         Ok(Delivered::Through(epoch, clock))
+    }
+
+    /// Tells the store, once, that it holds all that was bound when we came.
+    fn caught_up(&mut self) -> Result<(), SinkError> {
+        if self.behind && self.stored >= self.ours.last {
+            self.store.caught_up()?;
+            self.behind = false;
+        }
+        Ok(())
     }
 
     /// Finds out whether the commit under way counts.
@@ -289,5 +294,12 @@ impl Delivery {
             digests,
             deltas,
         })
+    }
+}
+
+fn refused(store: &dyn Sink, why: &dyn std::fmt::Display) -> SinkError {
+    SinkError::Refused {
+        sink: store.name().to_owned(),
+        what: why.to_string(),
     }
 }

@@ -25,7 +25,8 @@ use contract::installation::Installation;
 use contract::log::{Binding, Epoch};
 use contract::time::Time;
 use pipelines::checkout::LOGIC_VERSION;
-use sinks::{Ours, Sink, SinkError};
+use sinks::decide::Ours;
+use sinks::{Sink, SinkError};
 use streams::timeline::Limits;
 use streams::{Log, LogError};
 
@@ -50,6 +51,8 @@ pub struct Options {
     pub installation: Installation,
     /// The id of this process among those that may want the generation.
     pub me: String,
+    /// Whether it takes the generation and binds epochs; else it decides what is bound, and no more.
+    pub binds: bool,
     /// The limits of binding.
     pub limits: Limits,
 }
@@ -107,15 +110,18 @@ impl Engine {
         if !(1..=WORKERS_MAX).contains(&options.workers) {
             return Err(EngineError::Workers(options.workers));
         }
-        let conductor = Conductor::open(Arc::clone(&log), &options.me, options.limits, clock.now())?;
+        let mut conductor = Conductor::open(Arc::clone(&log), &options.me, options.limits, clock.now())?;
         let ours = Ours {
             installation: options.installation,
             generation: conductor.generation().number,
             logic: LOGIC_VERSION,
-            bound: conductor.bound_before(),
+            last: Some(conductor.bound_before()).filter(|last| last.0 > 0),
             ends: conductor.log_ends().map_err(ConductorError::from)?,
         };
-        let delivery = Delivery::open(store, ours, options.workers)?;
+        let mut delivery = Delivery::open(store, ours, options.workers)?;
+        if options.binds {
+            delivery.holds(conductor.take(clock.now())?.number);
+        }
         let shared = Arc::new(Shared::new(conductor.bound_before()));
         shared.update(|progress| progress.visible = delivery.found());
         let chunks = Depth::default();

@@ -22,7 +22,8 @@ use runtime::conductor::{Conductor, ConductorError, Flight, Turn};
 use runtime::dataflow::{Changes, Dataflow, Yield};
 use runtime::delivery::{Delivered, Delivery};
 use runtime::queue::Depth;
-use sinks::{Ours, SinkError};
+use sinks::SinkError;
+use sinks::decide::Ours;
 use streams::LogError;
 use streams::timeline::Limits;
 
@@ -129,18 +130,20 @@ impl Node {
         canary: Option<Canary>,
     ) -> Result<Node, Down> {
         let conductor = Conductor::open(Arc::new(log.clone()), &me, Limits::default(), now);
-        let conductor = conductor.map_err(|error| down_of_log(&error))?;
+        let mut conductor = conductor.map_err(|error| down_of_log(&error))?;
         let ours = Ours {
             installation: installation(),
             generation: conductor.generation().number,
             logic: LOGIC_VERSION,
-            bound: conductor.bound_before(),
+            last: Some(conductor.bound_before()).filter(|last| last.0 > 0),
             ends: conductor
                 .log_ends()
                 .map_err(|error| down_of_log(&ConductorError::Log(error)))?,
         };
         let delivery = Delivery::open(Box::new(store.clone()), ours, workers);
-        let delivery = delivery.map_err(|error| down_of_store(&error))?;
+        let mut delivery = delivery.map_err(|error| down_of_store(&error))?;
+        let taken = conductor.take(now).map_err(|error| down_of_log(&error))?;
+        delivery.holds(taken.number);
         let (tell, yields) = channel();
         let dataflow = Dataflow::start(workers, Depth::default(), tell).map_err(Down::Restart)?;
         Ok(Node {

@@ -10,6 +10,7 @@ use contract::log::Epoch;
 use contract::tables::Tables;
 use contract::value::Value;
 use contract::views::{CHECKOUT_VIEWS, View};
+use sinks::decide::{fence, is_kept};
 use sinks::{Commit, Frontier, Sink, SinkError};
 
 use crate::canary::Canary;
@@ -211,30 +212,24 @@ impl Sink for Store {
         Ok(state.kept.frontier.clone())
     }
 
+    fn digests(&mut self) -> Result<Vec<(Epoch, Digest)>, SinkError> {
+        let Some(frontier) = self.frontier()? else {
+            return Ok(Vec::new());
+        };
+        let mut digests = self.state().kept.digests.clone();
+        digests.retain(|(epoch, _)| *epoch <= frontier.epoch && is_kept(*epoch, frontier.epoch));
+        Ok(digests)
+    }
+
     fn commit(&mut self, commit: &Commit) -> Result<(), SinkError> {
         let mut state = self.state();
         let state = &mut *state;
         if state.crashed {
             return Err(Store::retry("the machine has stopped"));
         }
-        let found = state.kept.frontier.as_ref();
-        let ours = commit.frontier.generation;
         let unfenced = self.canary == Some(Canary::NoFence);
-        if let Some(found) = found
-            .map(|found| found.generation)
-            .filter(|found| *found > ours && !unfenced)
-        {
-            let sink = Store::name();
-            return Err(SinkError::Fenced { sink, found, ours });
-        }
-        let (found, expected) = (found.map(|found| found.epoch), commit.after);
-        if found != expected && !state.unchecked && !unfenced {
-            let sink = Store::name();
-            return Err(SinkError::Elsewhere {
-                sink,
-                found,
-                expected,
-            });
+        if !unfenced && !state.unchecked {
+            fence(&Store::name(), state.kept.frontier.as_ref(), commit)?;
         }
         let fault = state.fault.take();
         match fault {
@@ -255,7 +250,7 @@ impl Sink for Store {
             _ => {}
         }
         state.commits += 1;
-        let late = self.canary == Some(Canary::ResumedLate) && state.commits == 1 && expected.is_some();
+        let late = self.canary == Some(Canary::ResumedLate) && state.commits == 1 && commit.after.is_some();
         state.apply(commit, !(late && commit.digests.len() == 1));
         match fault {
             Some(CommitFault::DoubtKept) => self.doubt(state, true),

@@ -3,8 +3,8 @@
 //! A [`Sink`] stores rows and its [`Frontier`] in one atomic unit and resumes from the frontier that it finds
 //! there. Which way it goes on is decided apart from all I/O, in pure functions.
 
-mod decide;
+pub mod decide;
 mod sink;
-pub use decide::*;
+pub mod sqlite;
 
 pub use sink::{Commit, Frontier, Sink, SinkError};

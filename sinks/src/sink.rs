@@ -111,6 +111,16 @@ pub trait Sink: Send {
     /// If it can't be read, or what is there is not ours.
     fn frontier(&mut self) -> Result<Option<Frontier>, SinkError>;
 
+    /// The digests that it remembers, in the order of their epochs; the last is the frontier's. What a replay
+    /// is compared with ([`crate::decide::Replay`]).
+    ///
+    /// # Errors
+    /// As for [`Sink::frontier`].
+    fn digests(&mut self) -> Result<Vec<(Epoch, Digest)>, SinkError> {
+        let frontier = self.frontier()?;
+        Ok(frontier.map(|f| (f.epoch, f.digest)).into_iter().collect())
+    }
+
     /// Takes changes. Deltas of views that it does not keep are passed over.
     ///
     /// # Errors
@@ -128,4 +138,13 @@ pub trait Sink: Send {
         frontier: &Frontier,
         rows: &mut dyn Iterator<Item = Result<Delta, SinkError>>,
     ) -> Result<(), SinkError>;
+
+    /// Told once the log's end is reached and commits follow live: now is the time to build what only
+    /// readers need. May be told again.
+    ///
+    /// # Errors
+    /// As for [`Sink::frontier`]. What the sink holds is as before.
+    fn caught_up(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
 }

@@ -1,119 +1,113 @@
-//! `millrace demo`: a real month of orders, decided in memory, and what became of them.
+//! `millrace demo`: a real month of orders, through the log and into the view store, and what became of
+//! them.
+//!
+//! It runs in a directory of its own, which is gone afterwards, unless one is named. The month is decided at
+//! the clock of its own time and left there: nothing of today is bound, so that no order of 2010 expires.
 
 mod report;
 
-use std::fs::File;
-use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bumpalo::Bump;
-use contract::delta::Tables;
-use contract::log::History;
-use contract::views::{CHECKOUT_VIEWS, View};
-use importers::online_retail::{self, Import, Input, Options};
-use oracle::Oracle;
-use pipelines::checkout::Checkout;
+use contract::log::Epoch;
+use runtime::clock::SystemClock;
+use runtime::{Engine, Options, Progress, State};
+use streams::timeline::Limits;
 
 use crate::Failure;
+use crate::data::Data;
+use crate::import;
+use crate::output::print;
 use crate::progress::bar;
+use crate::signals::Signals;
+use crate::verify::verify;
 
-/// The views that the demo's job keeps, and that the oracle is compared on.
-const VIEWS: &[View] = View::ALL.split_at(CHECKOUT_VIEWS).0;
+/// How often progress is shown.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Decides the month, or `file`, and prints what became of it.
-pub fn run(file: Option<&Path>) -> Result<(), Failure> {
-    let input = read(file)?;
-    let import = import(&input);
-    if !import.report.balanced() {
-        return Err(Failure::Bad(
-            "the importer's account of the lines does not add up".to_owned(),
-        ));
-    }
-    let decided = decide(&import.log);
-    let oracle = second_opinion(&import.log);
-    let differences = decided.tables.differences(oracle.tables(), VIEWS);
-    print(&report::text(file, &import, &decided, &differences))?;
-    let violations = decided.tables.rows(View::Audits).len();
-    if differences.is_empty() && violations == 0 {
-        Ok(())
-    } else {
-        Err(Failure::Bad(format!(
-            "{} differences, {violations} violations",
-            differences.len()
-        )))
-    }
-}
-
-fn read(file: Option<&Path>) -> Result<Input, Failure> {
-    let Some(path) = file else {
-        return online_retail::december_2010().map_err(|error| Failure::Undone(error.to_string()));
+pub fn run(file: Option<&Path>, data: Option<&Path>, workers: usize) -> Result<(), Failure> {
+    let signals = Signals::new()?;
+    let input = import::read(file)?;
+    let import = import::import(&input)?;
+    let place = Place::new(data)?;
+    let data = Data::make(&place.path)?;
+    let log = Arc::new(data.log()?);
+    import::append(&log, &import)?;
+    let store = data.store()?;
+    let readers = store.readers();
+    let options = Options {
+        workers,
+        installation: log.installation(),
+        me: String::new(),
+        binds: false,
+        limits: Limits::default(),
     };
-    let failed = |error: &dyn std::fmt::Display| Failure::Undone(format!("{}: {error}", path.display()));
-    let opened = File::open(path).map_err(|error| failed(&error))?;
-    let total = opened.metadata().map_or(0, |metadata| metadata.len());
-    let bar = bar("reading", total);
-    let input = online_retail::read(bar.wrap_read(opened)).map_err(|error| failed(&error));
-    bar.finish_and_clear();
-    input
+    let start = Instant::now();
+    let clock = Arc::new(SystemClock::new());
+    let engine = Engine::start(Arc::clone(&log) as _, Box::new(store), clock, &options);
+    let engine = engine.map_err(|error| Failure::Undone(error.to_string()))?;
+    let last = Epoch(import.log.timeline().len() as u64);
+    wait(&engine, last, &signals)?;
+    let took = start.elapsed();
+    drop(engine);
+    let verdict = verify(log.as_ref(), &readers, log.installation().to_string())?;
+    print(&report::text(file, &import, &verdict, took))?;
+    verdict.outcome()
 }
 
-fn import(input: &Input) -> Import {
-    let bar = bar("importing", input.read());
-    let import = online_retail::import(input, &Options::default(), |done, _| bar.set_position(done));
-    bar.finish_and_clear();
-    import
-}
-
-/// What the job made of a log.
-struct Decided {
-    tables: Tables,
-    /// Time that decoding, deciding and making the deltas took.
-    took: Duration,
-    changes: usize,
-}
-
-fn decide(log: &History) -> Decided {
-    let bar = bar("deciding", log.timeline().len() as u64);
-    let (mut job, mut arena) = (Checkout::new(), Bump::new());
-    let mut decided = Decided {
-        tables: Tables::new(),
-        took: Duration::ZERO,
-        changes: 0,
-    };
-    for (index, binding) in log.timeline().iter().enumerate() {
-        let start = Instant::now();
-        let deltas = job.epoch(binding.epoch, binding.clock, log.records(index), &mut arena);
-        decided.took += start.elapsed();
-        for delta in &deltas {
-            decided.changes += delta.len();
-            decided.tables.apply(delta);
+/// Waits until the view store holds the last epoch.
+fn wait(engine: &Engine, last: Epoch, signals: &Signals) -> Result<(), Failure> {
+    let bar = bar("deciding", last.0);
+    let visible = |progress: &Progress| progress.visible.map_or(0, |(epoch, _)| epoch.0);
+    loop {
+        let progress = engine.wait(LOOK, |progress| visible(progress) >= last.0);
+        bar.set_position(visible(&progress));
+        if visible(&progress) >= last.0 {
+            bar.finish_and_clear();
+            return Ok(());
         }
-        job.recycle(deltas);
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    decided
-}
-
-fn second_opinion(log: &History) -> Oracle {
-    let bar = bar("oracle", log.timeline().len() as u64);
-    let mut oracle = Oracle::new();
-    for (index, binding) in log.timeline().iter().enumerate() {
-        oracle.epoch(binding.epoch, binding.clock, log.records(index));
-        bar.inc(1);
-    }
-    oracle.audit();
-    bar.finish_and_clear();
-    oracle
-}
-
-/// Prints to stdout. A reader that went away (`| head`) is no failure.
-pub fn print(text: &str) -> Result<(), Failure> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::Undone(format!("stdout: {error}")))
+        if let State::Failed(why) = progress.state {
+            return Err(Failure::Undone(why));
         }
-        _ => Ok(()),
+        if signals.stop() {
+            return Err(Failure::Undone("interrupted".to_owned()));
+        }
+    }
+}
+
+/// Where the demo's data lies.
+struct Place {
+    path: PathBuf,
+    /// Ours, and gone afterwards.
+    ours: bool,
+}
+
+impl Place {
+    fn new(asked: Option<&Path>) -> Result<Place, Failure> {
+        let Some(path) = asked else {
+            let name = format!("millrace-demo-{}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            return Ok(Place { path, ours: true });
+        };
+        let is_empty = std::fs::read_dir(path).map_or(true, |mut entries| entries.next().is_none());
+        if !is_empty {
+            let path = path.display();
+            return Err(Failure::Usage(format!(
+                "{path} is not empty; the demo wants a new directory"
+            )));
+        }
+        let path = path.to_owned();
+        Ok(Place { path, ours: false })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.ours {
+            // What can't be removed is in the system's folder for what may be removed.
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
     }
 }

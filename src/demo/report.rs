@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use contract::delta::{Tables, Value};
-use contract::tables::Difference;
 use contract::views::{self, View};
 use contract::words::Status;
 use importers::online_retail::Import;
 
-use super::{Decided, VIEWS};
+use crate::data::VIEWS;
+use crate::verify::Verdict;
 
 /// A row: its key's parts and its other columns.
 #[derive(Clone, Copy)]
@@ -68,7 +69,7 @@ fn line(out: &mut String, what: &str, figure: &str) {
 }
 
 /// The whole text.
-pub fn text(file: Option<&Path>, import: &Import, decided: &Decided, differences: &[Difference]) -> String {
+pub fn text(file: Option<&Path>, import: &Import, verdict: &Verdict, took: Duration) -> String {
     let mut out = String::new();
     let source = file.map_or("December 2010".to_owned(), |path| path.display().to_string());
     let _ = writeln!(
@@ -76,9 +77,9 @@ pub fn text(file: Option<&Path>, import: &Import, decided: &Decided, differences
         "millrace demo: {source} (UCI Online Retail, Daqing Chen, CC BY 4.0)\n\n{}",
         import.report
     );
-    outcomes(&mut out, &decided.tables);
-    sales(&mut out, &decided.tables);
-    checks(&mut out, import, decided, differences);
+    outcomes(&mut out, &verdict.tables);
+    sales(&mut out, &verdict.tables);
+    checks(&mut out, import, verdict, took);
     out
 }
 
@@ -150,8 +151,8 @@ fn sales(out: &mut String, tables: &Tables) {
     }
 }
 
-fn checks(out: &mut String, import: &Import, decided: &Decided, differences: &[Difference]) {
-    let tables = &decided.tables;
+fn checks(out: &mut String, import: &Import, verdict: &Verdict, took: Duration) {
+    let (tables, differences) = (&verdict.tables, &verdict.differences);
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     for row in rows(tables, View::Attention) {
         *kinds.entry(row.text(views::attention::kind)).or_default() += 1;
@@ -169,7 +170,7 @@ fn checks(out: &mut String, import: &Import, decided: &Decided, differences: &[D
         "records quarantined",
         &count(tables.rows(View::Quarantine).len()),
     );
-    let violations = tables.rows(View::Audits).len();
+    let violations = verdict.violations();
     let audits = if violations == 0 {
         "empty".to_owned()
     } else {
@@ -190,7 +191,7 @@ fn checks(out: &mut String, import: &Import, decided: &Decided, differences: &[D
         let _ = writeln!(out, "    {difference}");
     }
     let (records, epochs) = (import.log.len(), import.log.timeline().len());
-    let seconds = decided.took.as_secs_f64();
+    let seconds = took.as_secs_f64();
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -199,9 +200,8 @@ fn checks(out: &mut String, import: &Import, decided: &Decided, differences: &[D
     let rate = (records as f64 / seconds.max(1e-9)) as i64;
     let _ = writeln!(
         out,
-        "\nDecoded and decided {} records in {epochs} epochs, {} row changes, in {seconds:.3} s: {} records/s.",
+        "\nDecided {} records in {epochs} epochs, from the log into the view store, in {seconds:.3} s: {} records/s.",
         grouped(i64::try_from(records).unwrap_or(i64::MAX)),
-        count(decided.changes),
         grouped(rate),
     );
 }

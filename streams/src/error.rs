@@ -10,14 +10,17 @@ use std::io;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogError {
-    /// There is no room. Nothing of the batch counts; appends succeed again once there is room.
-    #[error("{what}: the disk is full; nothing of the batch was kept, try again once there is room")]
+    /// There is no room. Nothing of what was asked for was done; it succeeds once there is room.
+    #[error("{what}: the disk is full; nothing of it was kept, make room and try again")]
     DiskFull {
         /// What was being done.
         what: String,
     },
     /// The place may only be read.
-    #[error("{what}: the directory may only be read; a log needs to write there, if only its lock")]
+    #[error(
+        "{what}: that is not allowed, or the disk is read-only; a log needs to write in its directory, if \
+         only its lock: make it writable for this user, or choose another directory"
+    )]
     ReadOnly {
         /// What was being done.
         what: String,
@@ -35,7 +38,7 @@ pub enum LogError {
         what: String,
     },
     /// The log was written by a newer version.
-    #[error("{what} has format {found}, this program knows formats up to {known}; use a newer one")]
+    #[error("{what} has format {found}, this program knows formats up to {known}; use a newer version")]
     NewerFormat {
         /// The file.
         what: String,
@@ -134,7 +137,7 @@ pub struct Damage {
     pub file: String,
     /// The segment's number, if the file is one.
     pub segment: Option<u64>,
-    /// Where the damaged part starts in it.
+    /// Where the damaged part starts in it; 0 if it is the whole file.
     pub position: u64,
     /// What is wrong there.
     pub what: String,
@@ -151,10 +154,11 @@ impl fmt::Display for Damage {
             concerns,
             ..
         } = self;
-        write!(
-            f,
-            "{file} is damaged at byte {position}: {what}. It concerns {concerns}. Nothing was skipped. "
-        )?;
+        write!(f, "{file} is damaged")?;
+        if *position > 0 {
+            write!(f, " at byte {position}")?;
+        }
+        write!(f, ": {what}. It concerns {concerns}. Nothing was skipped. ")?;
         match self.segment {
             Some(segment) => write!(
                 f,
@@ -167,6 +171,12 @@ impl fmt::Display for Damage {
 }
 
 impl LogError {
+    /// Whether it is for lack of room: what was asked for was not done, and succeeds once there is room.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, LogError::DiskFull { .. })
+    }
+
     /// The error of doing `what`.
     pub(crate) fn io(what: impl Into<String>, error: &io::Error) -> LogError {
         let what = what.into();

@@ -1,12 +1,14 @@
 //! Streams: what is written to millrace and in which order.
 //!
-//! A [`Log`] keeps topics of records. [`EmbeddedLog`] keeps them in a directory, [`MemoryLog`] in memory.
+//! A [`Log`] keeps topics of records. [`EmbeddedLog`] keeps them in a directory, [`MemoryLog`] in memory. The
+//! [`timeline`] binds them to epochs; [`history`] is what is bound, as plain data.
 //!
 //! This crate does I/O, and blocks while it does. Decisions are apart from it, as pure functions.
 
 pub mod embedded;
 mod error;
 mod growth;
+pub mod history;
 mod log;
 mod memory;
 mod record;
@@ -18,4 +20,4 @@ pub use embedded::EmbeddedLog;
 pub use error::{Damage, LogError};
 pub use log::{Appended, Log, NextOffsets, Reader, TopicPartitions};
 pub use memory::MemoryLog;
-pub use record::{Batch, Headers, Record, Records};
+pub use record::{Batch, Headers, Record, Records, partition_of};

@@ -227,6 +227,13 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
+/// The partition, of so many, where records with a key belong: the CRC-32 of the key, which is what
+/// librdkafka's `consistent` partitioner does. Records without a key go to the first.
+#[must_use]
+pub fn partition_of(key: Option<&[u8]>, partitions: u32) -> u32 {
+    key.map_or(0, |key| crc32fast::hash(key) % partitions.max(1))
+}
+
 /// What one batch adds to one partition.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {

@@ -73,6 +73,60 @@ fn damage_says_where_and_cutting_there_opens_the_log_with_what_came_before() {
 }
 
 #[test]
+fn what_is_appended_after_cutting_trimmed_records_off_stays() {
+    let (disk, model) = filled(8, 60);
+    let log = open(disk.clone()).unwrap();
+    for (partition, records) in &model.records {
+        log.trim(&partition.0, partition.1, records.len() as u64 - 1)
+            .unwrap();
+    }
+    drop(log);
+    let last = disk.files().into_keys().rfind(|name| name.ends_with(".segment"));
+    let number = last.and_then(|name| name[..20].parse().ok()).unwrap();
+    // Where its first frame is: the partitions end before what was trimmed.
+    cut_from(&disk, number, 60 + 8 * 6).unwrap();
+    let log = open(disk.clone()).unwrap();
+    let before = log.ends("orders").unwrap();
+    assert_eq!(log.starts("orders").unwrap(), before);
+    let mut model = Model::default();
+    let (batch, added) = random_batch(&mut Rng(1), 0, 10);
+    log.append(&batch).unwrap();
+    model.add(&added);
+    drop(log);
+    let log = open(disk).unwrap();
+    for ((topic, partition), records) in &model.records {
+        let start = log.starts(topic).unwrap()[*partition as usize];
+        let read = common::read_all(&log, topic, *partition, start).unwrap();
+        assert_eq!(read, *records);
+    }
+}
+
+#[test]
+fn numbers_that_no_log_gets_to_and_leftovers_without_a_log_are_damage() {
+    let (disk, _) = filled(9, 3);
+    let name = format!("{:020}.segment", 1);
+    // Its first sequence number, the length of the segment before, an offset.
+    for at in [40, 48, 60] {
+        let forged = disk.copy();
+        forged.tamper(&name, |file| {
+            file[at..at + 8].fill(0xff);
+            let checksum = crc32fast::hash(&file[16..60 + 8 * 6]);
+            file[12..16].copy_from_slice(&checksum.to_le_bytes());
+        });
+        assert!(matches!(open(forged), Err(LogError::Damaged(_))), "{at}");
+    }
+    let left = SimDisk::default();
+    for number in [1, 2] {
+        let bytes = disk.files()[&name][..60 + 8 * 6].to_vec();
+        left.tamper(&format!("{number:020}.segment"), |file| *file = bytes);
+    }
+    let Err(LogError::Damaged(damage)) = open(left) else {
+        panic!("a log was made among leftovers");
+    };
+    assert_eq!((damage.file.as_str(), damage.segment), ("millrace-log", None));
+}
+
+#[test]
 fn a_missing_segment_is_told() {
     let (disk, _) = filled(4, 60);
     for missing in [1, 2] {

@@ -1,4 +1,4 @@
-//! Following a log: bindings that travel with what they bind, waiting for what comes, reading up to an offset.
+//! Following a log: bindings that travel with what they bind, waiting for more, reading up to an offset.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -12,6 +12,7 @@ mod common;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use common::gate::GatedDisk;
 use common::sim_disk::{Fault, SimDisk};
 use common::{Model, Rng, TOPICS, open, random_batch, read_all, seeds};
 use millrace_streams::{Batch, EmbeddedLog, Log, LogError, MemoryLog};
@@ -168,6 +169,36 @@ fn who_waits_is_woken_when_there_is_more_to_read_and_misses_nothing() {
             }
         });
     }
+}
+
+#[test]
+fn a_binding_joins_the_group_of_what_it_binds_and_readers_are_woken_after_the_sync() {
+    let disk = GatedDisk::default();
+    let log = open(disk.clone()).unwrap();
+    let (mut reader, syncs) = (log.read("timeline", 0, 0).unwrap(), log.syncs());
+    let more = |seen: u64| {
+        let now = log.wait(seen, LONG);
+        assert!(now > seen, "not woken");
+        now
+    };
+    std::thread::scope(|scope| {
+        disk.shut(true);
+        let mut seen = log.wait(0, Duration::ZERO);
+        // The first is on its way to the disk; what follows gathers behind it.
+        for value in ["on its way", "behind"] {
+            scope.spawn(|| orders(&log, 0, value).unwrap());
+            seen = more(seen);
+        }
+        scope.spawn(|| bind(&log, &mut vec![]).unwrap());
+        seen = more(seen);
+        assert!(reader.next_run(u64::MAX).unwrap().is_none());
+        disk.shut(false);
+        while reader.next_run(u64::MAX).unwrap().is_none() {
+            seen = more(seen);
+        }
+    });
+    assert_eq!(bindings(&log), [[2, 0, 0]]);
+    assert_eq!(log.syncs() - syncs, 2);
 }
 
 #[test]

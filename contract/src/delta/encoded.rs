@@ -4,7 +4,31 @@
 
 use super::{BOOL, Change, DOUBLE, INT, JSON, NULL, Op, TEXT, TIME, read};
 use crate::value::ValueRef;
-use crate::views::View;
+use crate::views::{Type, View};
+
+/// The parts of a key of `view`, encoded as [`Change::key_bytes`].
+///
+/// # Panics
+/// If it is no key of that view.
+pub fn key_parts(view: View, key: &[u8]) -> impl Iterator<Item = ValueRef<'_>> {
+    let mut rest = key;
+    let schema = view.schema();
+    schema.columns[..schema.key_len]
+        .iter()
+        .map(move |column| match column.ty {
+            Type::Int => {
+                let (number, tail) = rest.split_first_chunk::<8>().expect("we wrote 8 bytes");
+                rest = tail;
+                ValueRef::Int((u64::from_be_bytes(*number) ^ (1 << 63)).cast_signed())
+            }
+            _ => {
+                let len = rest.iter().position(|b| *b == 0).expect("we wrote a 0");
+                let text = std::str::from_utf8(&rest[..len]).expect("we wrote a str");
+                rest = &rest[len + 1..];
+                ValueRef::Text(text)
+            }
+        })
+}
 
 /// The values of a row of `view`, each with its position in the schema. `bytes` are the columns of an
 /// upsert ([`Change::column_bytes`]), or what [`patched`] made of them.

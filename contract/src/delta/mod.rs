@@ -15,14 +15,14 @@ mod encoded;
 mod merge;
 mod values;
 
-pub use self::encoded::{patched, row};
+pub use self::encoded::{key_parts, patched, row};
 pub use self::merge::{merge, merge_epochs};
 pub use self::values::key_of;
 use crate::log::Epoch;
 pub use crate::tables::{Rows, Tables};
 use crate::time::Time;
 pub use crate::value::{Value, ValueRef};
-use crate::views::{Json, Row, Type, View};
+use crate::views::{Json, Row, View};
 
 /// Writes the parts of a key.
 #[derive(Debug)]
@@ -378,24 +378,8 @@ impl<'a> Change<'a> {
     }
 
     /// The key's parts.
-    pub fn key(&self) -> impl Iterator<Item = ValueRef<'a>> {
-        let mut rest = self.key;
-        let schema = self.view.schema();
-        schema.columns[..schema.key_len]
-            .iter()
-            .map(move |column| match column.ty {
-                Type::Int => {
-                    let (number, tail) = rest.split_first_chunk::<8>().expect("we wrote 8 bytes");
-                    rest = tail;
-                    ValueRef::Int((u64::from_be_bytes(*number) ^ (1 << 63)).cast_signed())
-                }
-                _ => {
-                    let len = rest.iter().position(|b| *b == 0).expect("we wrote a 0");
-                    let text = std::str::from_utf8(&rest[..len]).expect("we wrote a str");
-                    rest = &rest[len + 1..];
-                    ValueRef::Text(text)
-                }
-            })
+    pub fn key(&self) -> impl Iterator<Item = ValueRef<'a>> + use<'a> {
+        key_parts(self.view, self.key)
     }
 
     /// The columns after the key: all of an upsert, the changed ones of a patch, none of a delete; each

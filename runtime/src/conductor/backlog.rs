@@ -2,6 +2,9 @@
 //! they are many. They are bound in slices of append time, each with its own time as clock, until none is
 //! left (design, section 3): an order whose payment came in time does not expire because we were late.
 //!
+//! Where nothing was appended for more than a second, an epoch without records moves the clock to just before
+//! the next record, as heartbeats would have: what was due by then is due before that record.
+//!
 //! Records that have waited for less than a second are not backlog: they are bound as they are, with the
 //! clock as it reads.
 
@@ -97,6 +100,19 @@ pub fn slice(log: &dyn Log, last: Option<&Binding>, clock: Time) -> Result<Optio
     }
     let pending: Vec<&[Pending]> = pending.iter().map(Vec::as_slice).collect();
     let last_clock = last.map(|last| last.clock);
+    let first = pending
+        .iter()
+        .filter_map(|runs| runs.first())
+        .map(|run| run.timestamp)
+        .min();
+    if let (Some(last_clock), Some(first)) = (last_clock, first)
+        && last_clock.plus_ms(SPAN_MS_MAX) < first
+    {
+        let before = first.plus_ms(-1).min(clock);
+        if before > last_clock {
+            return Ok(Some((ends, before)));
+        }
+    }
     let Some((taken, slice_clock)) = timeline::slice(&pending, last_clock, SPAN_MS_MAX, RECORDS_MAX) else {
         return Ok(None);
     };
@@ -105,6 +121,21 @@ pub fn slice(log: &dyn Log, last: Option<&Binding>, clock: Time) -> Result<Optio
     }
     let clock = slice_clock.min(clock).max(last_clock.unwrap_or_default());
     Ok(Some((ends, clock)))
+}
+
+/// When the first record that is there was appended.
+pub fn first_time(log: &dyn Log) -> Result<Option<Time>, LogError> {
+    let mut first: Option<Time> = None;
+    for topic in Topic::ALL {
+        for (partition, start) in (0..).zip(log.starts(topic.name())?) {
+            let mut reader = log.read(topic.name(), partition, start)?;
+            if let Some(run) = reader.next_run(start.saturating_add(1))? {
+                let time = Time::from_ms(run.timestamp_ms()).unwrap_or_default();
+                first = Some(first.map_or(time, |first| first.min(time)));
+            }
+        }
+    }
+    Ok(first)
 }
 
 /// What a slice could take of one partition.

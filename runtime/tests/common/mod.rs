@@ -1,4 +1,6 @@
 //! What the tests share: a store in memory, a clock that stands where it is put, and random logs.
+#![allow(dead_code, reason = "each test uses some of it")]
+#![expect(clippy::unwrap_used, reason = "tests fail by it")]
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -92,6 +94,11 @@ impl Sink for Store {
 pub struct Hand(Arc<AtomicI64>);
 
 impl Hand {
+    /// What it shows.
+    pub fn time(&self) -> Time {
+        self.now().wall
+    }
+
     /// Puts it.
     pub fn put(&self, time: Time) {
         self.0.store(time.ms(), Ordering::Relaxed);
@@ -120,6 +127,7 @@ pub fn options(workers: usize) -> Options {
         workers,
         installation: Installation::new(1, [1; 10]),
         me: "test".to_owned(),
+        binds: true,
         limits: Limits::default(),
     }
 }

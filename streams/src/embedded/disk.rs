@@ -161,6 +161,17 @@ impl Directory {
     }
 }
 
+/// The lock of a directory, given up when it is dropped: closing the file does not do if a child process is
+/// being started, which has the file too until it runs its own program.
+struct Held(fs::File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // It goes with the file at the latest.
+        let _ = self.0.unlock();
+    }
+}
+
 impl Disk for Directory {
     fn name(&self) -> String {
         self.0.display().to_string()
@@ -174,7 +185,7 @@ impl Disk for Directory {
             .truncate(false)
             .open(self.0.join("lock"))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(file))),
+            Ok(()) => Ok(Some(Box::new(Held(file)))),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
             Err(fs::TryLockError::Error(e)) => Err(e),
         }

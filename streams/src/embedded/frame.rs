@@ -94,20 +94,26 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Reads the header at the start of `bytes`.
+/// What the header at the start of `bytes` says, if it is one.
 #[inline]
-pub(super) fn parse(bytes: &[u8], salt: u32) -> Parsed<'_> {
-    if bytes.len() < HEADER {
-        return Parsed::Needs(HEADER);
-    }
-    let header = Header {
+fn unchecked(bytes: &[u8]) -> Header {
+    Header {
         body_bytes: u32_at(bytes, 8),
         chunks: u32_at(bytes, 12),
         sequence: u64_at(bytes, 16),
         position: u64_at(bytes, 24),
         synced: u64_at(bytes, 32),
         timestamp_ms: i64::from_le_bytes(layout::bytes_at(bytes, 40)),
-    };
+    }
+}
+
+/// Reads the header at the start of `bytes`.
+#[inline]
+pub(super) fn parse(bytes: &[u8], salt: u32) -> Parsed<'_> {
+    if bytes.len() < HEADER {
+        return Parsed::Needs(HEADER);
+    }
+    let header = unchecked(bytes);
     if u32_at(bytes, 0) != MAGIC {
         return Parsed::Bad("no frame starts here");
     }
@@ -176,14 +182,14 @@ pub(super) fn find_voucher(bytes: &[u8], at: u64, beyond: u64, salt: u32) -> Opt
     let magic = MAGIC.to_le_bytes();
     let mut from = 0;
     while let Some(found) = bytes[from..].windows(4).position(|w| w == magic) {
-        let position = from + found;
-        if let Parsed::Frame(frame) = parse(&bytes[position..], salt)
-            && frame.header.position == at + position as u64
-            && frame.header.synced > beyond
-        {
-            return Some(frame.header.position);
+        let (position, frame) = (at + (from + found) as u64, &bytes[from + found..]);
+        // Asked before the checksum, which may be one of many bytes: records can be full of such places.
+        let says = unchecked(frame);
+        let vouches = says.position == position && says.synced > beyond;
+        if vouches && matches!(parse(frame, salt), Parsed::Frame(_)) {
+            return Some(position);
         }
-        from = position + 1;
+        from += found + 1;
     }
     None
 }

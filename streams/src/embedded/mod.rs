@@ -23,8 +23,14 @@
 //! - With [`Fsync::Never`] a crash of the machine may take any part of the last segment's end.
 //! - Trimming frees whole segments: one partition that is not trimmed holds the segments that its records
 //!   are in.
-//! - A copy made file by file while the log runs opens if it takes the segments from newest to oldest, then
-//!   the rest; otherwise take it from a snapshot of the file system.
+//!   It needs room for a small file.
+//! - A copy made file by file while the log runs opens and holds what was acknowledged before copying began,
+//!   if all names are listed before the first file is copied (as `cp -r`, `rsync` and `tar` do; the order
+//!   does not matter: all segments but the last one listed are full, and never change) and nothing is
+//!   trimmed meanwhile. Where names are listed while files are copied, take the segments from newest to
+//!   oldest, then the rest. A listing may miss a segment that is begun meanwhile and have the one after; such
+//!   a copy is refused, since what is missing could as well be lost: copy again, or take a snapshot of the
+//!   file system.
 
 mod commit;
 pub mod disk;
@@ -40,6 +46,8 @@ mod state;
 mod writer;
 
 use std::any::Any;
+use std::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -49,7 +57,7 @@ use self::disk::{Directory, Disk};
 use self::meta::Meta;
 use self::reader::StreamReader;
 pub use self::repair::cut_from;
-use self::state::{Shared, lock};
+use self::state::{Segment, Shared, lock};
 use self::writer::Writer;
 use crate::error::LogError;
 use crate::log::{Appended, Log, NextOffsets, Reader, TopicPartitions};
@@ -112,6 +120,21 @@ pub struct Cut {
     pub bytes: u64,
 }
 
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Cut {
+            segment,
+            position,
+            bytes,
+        } = self;
+        write!(
+            f,
+            "the last {bytes} bytes of segment {segment}, from {position} on, were part of a write that was \
+             never acknowledged, and were cut off"
+        )
+    }
+}
+
 /// What was met on opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opened {
@@ -138,8 +161,7 @@ impl EmbeddedLog {
     /// If the directory is in use, holds something else, can't be written to, or the log is damaged or
     /// newer.
     pub fn open(directory: &Path, config: &Config) -> Result<EmbeddedLog, LogError> {
-        let disk = Directory::new(directory);
-        let disk = disk.map_err(|e| LogError::io(format!("making {}", directory.display()), &e))?;
+        let disk = Directory::new(directory).map_err(|e| not_made(directory, &e))?;
         EmbeddedLog::open_on(Box::new(disk), config)
     }
 
@@ -210,7 +232,7 @@ impl EmbeddedLog {
             (state.segments.clone(), state.bytes)
         };
         let mut records = 0;
-        for segment in segments {
+        for (i, segment) in segments.iter().enumerate() {
             let name = segment::file_name(segment.head.number);
             let file = shared.disk.open(&name, false);
             let file = file.map_err(|e| LogError::io(format!("opening {name}"), &e))?;
@@ -229,7 +251,13 @@ impl EmbeddedLog {
                 &mut ends,
                 &mut count,
             )?;
-            if let Some(bad) = stop.bad {
+            let goes_on = |next: &Arc<Segment>| {
+                let same = ends.iter().enumerate().all(|(s, end)| next.head.base(s) == *end);
+                same && next.head.first_sequence == stop.sequence
+            };
+            let gap = segments.get(i + 1).filter(|next| !goes_on(next));
+            let gap = gap.map(|_| "it does not end where the next one begins");
+            if let Some(bad) = stop.bad.or(gap) {
                 let concerns = segment::concerning(&shared.streams, &ends);
                 return Err(segment::damage(head.number, stop.position, bad, concerns));
             }
@@ -264,6 +292,24 @@ impl EmbeddedLog {
             synced.map_err(|e| LogError::io("syncing the directory", &e))?;
         }
         Ok(())
+    }
+}
+
+/// Why there is no directory to open.
+fn not_made(directory: &Path, error: &std::io::Error) -> LogError {
+    let name = directory.display();
+    match error.kind() {
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+            let what = format!("{name} is not a directory");
+            LogError::NotOurs { what }
+        }
+        ErrorKind::NotFound => {
+            let what = format!(
+                "{name} can't be made: the directory that it is to be in is not there; make that first"
+            );
+            LogError::BadConfiguration { what }
+        }
+        _ => LogError::io(format!("making {name}"), error),
     }
 }
 

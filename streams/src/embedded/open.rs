@@ -75,11 +75,22 @@ pub(super) fn open(disk: &dyn Disk, config: &Config) -> Result<Found, LogError> 
     let opened = Opened { created, cut: None };
     let mut found = tail(disk, meta, last, opened)?;
     found.state.segments.splice(0..0, segments);
-    for (start, end) in found.state.starts.iter_mut().zip(&found.state.ends) {
-        // Beyond the end only after a repair that cut trimmed records off.
+    forget_beyond(disk, &mut found)?;
+    Ok(found)
+}
+
+/// Forgets that records were trimmed which are beyond the end: a repair, or a crash without syncs, took more
+/// than was trimmed. Durably, before their offsets are given again: what gets them was not trimmed.
+fn forget_beyond(disk: &dyn Disk, found: &mut Found) -> Result<(), LogError> {
+    let State { starts, ends, .. } = &mut found.state;
+    if starts.iter().zip(&*ends).all(|(start, end)| start <= end) {
+        return Ok(());
+    }
+    for (start, end) in starts.iter_mut().zip(ends) {
         *start = (*start).min(*end);
     }
-    Ok(found)
+    found.meta.starts.clone_from(starts);
+    found.meta.write(disk)
 }
 
 fn create(disk: &dyn Disk, config: &Config, numbers: &[u64]) -> Result<Meta, LogError> {
@@ -98,27 +109,24 @@ fn create(disk: &dyn Disk, config: &Config, numbers: &[u64]) -> Result<Meta, Log
         previous_bytes: 0,
         bases: meta.starts.clone(),
     };
-    if let Some(number) = numbers.last() {
-        // Making it may have been cut short before; then there is a header without a record.
-        let name = segment::file_name(*number);
-        let len = disk.open(&name, false).and_then(|f| f.len());
-        let len = len.map_err(|e| LogError::io(format!("opening {name}"), &e))?;
-        let unused = disk::read_whole(disk, &name, 64)
-            .is_ok_and(|b| u64::from(layout::u32_at(&b, 56)) * 8 + 60 == len);
-        if *number != 1 || !unused {
-            return Err(LogError::damaged_file(
-                meta::FILE,
-                0,
-                "it is missing",
-                "the whole log",
-            ));
-        }
+    if !numbers.is_empty() && (numbers != [1] || !unused(disk)?) {
+        let what = "it is missing";
+        return Err(LogError::damaged_file(meta::FILE, 0, what, "the whole log"));
     }
     let name = segment::file_name(1);
     head.create(disk, config.installation)
         .map_err(|e| LogError::io(format!("making {name}"), &e))?;
     meta.write(disk)?;
     Ok(meta)
+}
+
+/// Whether the first segment is a header without a record: making the log was cut short.
+fn unused(disk: &dyn Disk) -> Result<bool, LogError> {
+    let name = segment::file_name(1);
+    let len = disk.open(&name, false).and_then(|f| f.len());
+    let len = len.map_err(|e| LogError::io(format!("opening {name}"), &e))?;
+    let head = disk::read_whole(disk, &name, 64);
+    Ok(head.is_ok_and(|b| u64::from(layout::u32_at(&b, 56)) * 8 + 60 == len))
 }
 
 fn add_topics(disk: &dyn Disk, config: &Config, meta: &mut Meta) -> Result<(), LogError> {

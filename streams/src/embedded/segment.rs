@@ -18,6 +18,8 @@ use contract::installation::Installation;
 
 const MAGIC: &[u8; 8] = b"MRLOGSEG";
 const FIXED: usize = 60;
+/// Beyond all that a log can count. What a file says is checked against it, so that adding to it is safe.
+const NUMBER_MAX: u64 = 1 << 60;
 /// Bytes that are read at once.
 pub(super) const READ_BYTES: usize = 512 << 10;
 
@@ -95,15 +97,19 @@ impl Head {
             return damaged("the checksum of its header is wrong");
         }
         if bytes[16..32] != installation.bytes() {
-            let what = format!("{name} belongs to another installation than the rest of the log");
-            return Err(LogError::NotOurs { what });
+            return damaged("it belongs to another installation than the rest of the log");
         }
-        Ok(Head {
+        let head = Head {
             number,
             first_sequence: u64_at(&bytes, 40),
             previous_bytes: u64_at(&bytes, 48),
             bases: (0..streams).map(|i| u64_at(&bytes, FIXED + 8 * i)).collect(),
-        })
+        };
+        let numbers = [head.first_sequence, head.previous_bytes];
+        if head.bases.iter().chain(&numbers).any(|n| *n > NUMBER_MAX) {
+            return damaged("its header has numbers that no log gets to");
+        }
+        Ok(head)
     }
 }
 
@@ -115,7 +121,8 @@ pub(super) fn file_name(number: u64) -> String {
 /// The number of the segment whose file is called `name`.
 pub(super) fn number_of(name: &str) -> Option<u64> {
     let number = name.strip_suffix(".segment")?.parse().ok()?;
-    (file_name(number) == name).then_some(number)
+    let known = (1..=NUMBER_MAX).contains(&number) && file_name(number) == name;
+    known.then_some(number)
 }
 
 /// Damage to a segment.

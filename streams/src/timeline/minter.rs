@@ -5,13 +5,13 @@
 //! leads monotonic time by more than five minutes in one step: then minting stops, visibly, until somebody
 //! accepts. A clock that is a year ahead for a moment would otherwise let every open order expire, for ever.
 //!
-//! *After a restart* the wall clock is believed, however far it is ahead of the last binding: we may have been
-//! away as long as that, and nothing in the log can tell (append times come from clocks like ours, and there
-//! need not be a backlog). So a clock that is wrong when the process starts is not noticed; one that becomes
-//! wrong while it runs is.
+//! *After a restart* the wall clock is believed, however far it is ahead of the last binding: we may have
+//! been away as long as that, and nothing in the log can tell (append times come from clocks like ours, and
+//! there need not be a backlog). So a clock that is wrong when the process starts is not noticed; one that
+//! becomes wrong while it runs is.
 //!
-//! *A wall clock that was set back* does no harm: epochs go on, at the last clock. But deadlines wait until it
-//! has come back, so it is told when it is behind by more than the same five minutes
+//! *A wall clock that was set back* does no harm: epochs go on, at the last clock. But deadlines wait until
+//! it has come back, so it is told when it is behind by more than the same five minutes
 //! ([`Minter::behind_ms`]).
 
 use contract::time::Time;

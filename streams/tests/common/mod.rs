@@ -1,6 +1,7 @@
 //! A disk in memory that tears, fails and crashes; random numbers; what a log should hold.
 #![allow(dead_code, reason = "each test uses some of it")]
 
+pub mod gate;
 pub mod sim_disk;
 
 use std::collections::BTreeMap;

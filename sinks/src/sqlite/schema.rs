@@ -1,0 +1,252 @@
+//! The tables of the file, and how it is told from other files.
+//!
+//! Each view is a STRICT table of its name. The file carries our application id and a format number, so that
+//! no other file is ever written to, and our own only if its tables are, word for word, those that this
+//! version makes. Secondary indexes are those that the API's reads need, and no others; they are not there
+//! while the file is filled ([`super::SqliteViews::caught_up`]).
+
+use std::fmt::Write as _;
+
+use contract::views::{Type, View};
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, Row as _};
+
+use super::connection::{Connection, MOVE_AWAY};
+use crate::SinkError;
+
+/// `MILL`.
+const APPLICATION_ID: i32 = 0x4d49_4c4c;
+
+/// The format of the file.
+const FORMAT: i32 = 1;
+
+/// What the store itself keeps.
+const OWN_TABLES: [(&str, &str); 3] = [
+    (
+        "millrace_frontier",
+        "CREATE TABLE millrace_frontier (installation TEXT NOT NULL, generation INTEGER NOT NULL, \
+         epoch INTEGER NOT NULL, clock TEXT NOT NULL, ends TEXT NOT NULL, digest TEXT NOT NULL, \
+         logic INTEGER NOT NULL) STRICT",
+    ),
+    (
+        "millrace_epochs",
+        "CREATE TABLE millrace_epochs (epoch INTEGER PRIMARY KEY, digest TEXT NOT NULL) STRICT",
+    ),
+    (
+        "millrace_views",
+        "CREATE TABLE millrace_views (name TEXT NOT NULL, column TEXT NOT NULL, type TEXT NOT NULL, \
+         meaning TEXT NOT NULL, PRIMARY KEY (name, column)) STRICT, WITHOUT ROWID",
+    ),
+];
+
+/// The secondary indexes: name, view, columns.
+const INDEXES: &[(&str, View, &str)] = &[
+    (
+        "orders_by_customer",
+        View::Orders,
+        "customer_id, placed_at DESC, order_id",
+    ),
+    (
+        "orders_by_status",
+        View::Orders,
+        "status, placed_at DESC, order_id",
+    ),
+    ("orders_by_time", View::Orders, "placed_at DESC, order_id"),
+    (
+        "payment_commands_unanswered",
+        View::PaymentCommands,
+        "idempotency_key) WHERE (answered = 0",
+    ),
+    ("coupon_grants_by_rank", View::CouponGrants, "campaign_id, rank"),
+    (
+        "wallet_entries_by_customer",
+        View::WalletEntries,
+        "customer_id, kind, entry_id",
+    ),
+];
+
+/// The name of a type in SQL.
+fn sql_type(ty: Type) -> &'static str {
+    match ty {
+        Type::Text | Type::Time | Type::Json => "TEXT",
+        Type::Int | Type::Bool => "INTEGER",
+        Type::Double => "REAL",
+    }
+}
+
+/// The name of a type for people.
+fn type_name(ty: Type) -> &'static str {
+    match ty {
+        Type::Text => "text",
+        Type::Int => "integer",
+        Type::Bool => "flag, 0 or 1",
+        Type::Time => "time, RFC 3339 in UTC",
+        Type::Json => "JSON",
+        Type::Double => "double",
+    }
+}
+
+/// A column's name in SQL: one of them is a keyword.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{name}\"")
+}
+
+/// The names of some columns, quoted, with commas between.
+pub(super) fn list(names: impl IntoIterator<Item = &'static str>) -> String {
+    names.into_iter().map(quoted).collect::<Vec<_>>().join(", ")
+}
+
+/// The names of a view's key columns.
+pub(super) fn key(view: View) -> impl Iterator<Item = &'static str> {
+    let schema = view.schema();
+    schema.columns[..schema.key_len].iter().map(|column| column.name)
+}
+
+/// The statement that makes a view's table. Not WITHOUT ROWID: rows then lie in the order of their making, so
+/// that what changes together (the orders of the last minutes) lies together, whatever the keys. Measured, of
+/// random keys that saves a third of the processor's time; of ordered ones it costs nothing but a third
+/// more disk.
+fn create(view: View) -> String {
+    let schema = view.schema();
+    let mut sql = format!("CREATE TABLE {} (", schema.name);
+    for column in schema.columns {
+        let null = if column.nullable { "" } else { " NOT NULL" };
+        let _ = write!(sql, "{} {}{null}, ", quoted(column.name), sql_type(column.ty));
+    }
+    let _ = write!(sql, "PRIMARY KEY ({})) STRICT", list(key(view)));
+    sql
+}
+
+async fn number(connection: &mut Connection, sql: &'static str) -> Result<i64, SinkError> {
+    let rows = connection.rows(sql, SqliteArguments::default()).await?;
+    let number = rows.first().and_then(|row| row.try_get::<i64, _>(0).ok());
+    number.ok_or_else(|| connection.refused(format!("{sql} answers nothing")))
+}
+
+/// Every table of the file: its name and the statement that made it.
+async fn tables(connection: &mut Connection) -> Result<Vec<(String, String)>, SinkError> {
+    let sql = "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' \
+               ESCAPE '!'";
+    let rows = connection.rows(sql, SqliteArguments::default()).await?;
+    let pair = |row: &sqlx::sqlite::SqliteRow| Some((row.try_get(0).ok()?, row.try_get(1).ok()?));
+    let tables: Option<Vec<_>> = rows.iter().map(pair).collect();
+    tables.ok_or_else(|| connection.refused("its schema can't be read"))
+}
+
+/// Makes the tables of `views` in an empty file, or checks that they are there and as we make them.
+pub(super) async fn open(
+    connection: &mut Connection,
+    views: &[View],
+    page_bytes: u32,
+) -> Result<(), SinkError> {
+    let id = number(connection, "PRAGMA application_id").await?;
+    let format = number(connection, "PRAGMA user_version").await?;
+    let found = tables(connection).await?;
+    let ours = id == i64::from(APPLICATION_ID);
+    if !ours && (id != 0 || format != 0 || !found.is_empty()) {
+        return Err(
+            connection.refused("the file is another program's database: point millrace at another place")
+        );
+    }
+    if ours && format != i64::from(FORMAT) {
+        let what = if format > i64::from(FORMAT) {
+            format!("the file has format {format}, made by a newer millrace: use that, or {MOVE_AWAY}")
+        } else {
+            format!("the file has format {format}, made by an older millrace: {MOVE_AWAY}")
+        };
+        return Err(connection.refused(what));
+    }
+    if ours {
+        return check(connection, &found, views);
+    }
+    connection
+        .run(AssertSqlSafe(format!("PRAGMA page_size = {page_bytes}")))
+        .await?;
+    connection.run("BEGIN IMMEDIATE").await?;
+    let made = make(connection, views).await;
+    let end = if made.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    let ended = connection.run(end).await;
+    made.and(ended)
+}
+
+async fn make(connection: &mut Connection, views: &[View]) -> Result<(), SinkError> {
+    let found = tables(connection).await?;
+    if !found.is_empty() {
+        // Somebody was quicker.
+        return check(connection, &found, views);
+    }
+    connection
+        .run(AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}")))
+        .await?;
+    connection
+        .run(AssertSqlSafe(format!("PRAGMA user_version = {FORMAT}")))
+        .await?;
+    for (_, sql) in OWN_TABLES {
+        connection.run(sql).await?;
+    }
+    for view in views {
+        connection.run(AssertSqlSafe(create(*view))).await?;
+        describe(connection, *view).await?;
+    }
+    Ok(())
+}
+
+/// Fills `millrace_views` with a view's columns; the row with the empty column is about the view itself.
+async fn describe(connection: &mut Connection, view: View) -> Result<(), SinkError> {
+    let schema = view.schema();
+    let columns = schema
+        .columns
+        .iter()
+        .map(|c| (c.name, type_name(c.ty), c.meaning));
+    for (column, ty, meaning) in std::iter::once(("", "view", schema.meaning.trim())).chain(columns) {
+        let mut arguments = SqliteArguments::default();
+        for text in [schema.name, column, ty, meaning] {
+            super::write::bind(&mut arguments, text);
+        }
+        connection
+            .execute("INSERT INTO millrace_views VALUES (?, ?, ?, ?)", arguments)
+            .await?;
+    }
+    Ok(())
+}
+
+fn check(connection: &Connection, found: &[(String, String)], views: &[View]) -> Result<(), SinkError> {
+    let own = OWN_TABLES.iter().map(|(name, sql)| (*name, (*sql).to_owned()));
+    let views = views.iter().map(|view| (view.schema().name, create(*view)));
+    for (name, sql) in own.chain(views) {
+        let there = found.iter().find(|(found, _)| found == name);
+        let what = match there {
+            Some((_, there)) if *there == sql => continue,
+            Some(_) => "has other columns than this version of millrace makes",
+            None => "is missing",
+        };
+        return Err(connection.refused(format!("table {name} {what}: {MOVE_AWAY}")));
+    }
+    Ok(())
+}
+
+/// Removes all rows, and the indexes.
+pub(super) async fn clear(connection: &mut Connection, views: &[View]) -> Result<(), SinkError> {
+    for view in views {
+        // Quicker than DELETE where there are indexes, and takes them along.
+        let name = view.schema().name;
+        connection
+            .run(AssertSqlSafe(format!("DROP TABLE {name}")))
+            .await?;
+        connection.run(AssertSqlSafe(create(*view))).await?;
+    }
+    connection.run("DELETE FROM millrace_epochs").await?;
+    connection.run("DELETE FROM millrace_frontier").await
+}
+
+/// Builds the indexes that are not there, each in a transaction of its own.
+pub(super) async fn build_indexes(connection: &mut Connection, views: &[View]) -> Result<(), SinkError> {
+    for (name, view, columns) in INDEXES {
+        if views.contains(view) {
+            let table = view.schema().name;
+            let sql = format!("CREATE INDEX IF NOT EXISTS {name} ON {table} ({columns})");
+            connection.run(AssertSqlSafe(sql)).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! The data directory: the log in `log/`, the view store in `views.sqlite`.
+//!
+//! The lock of the log is the lock of the directory: who has the log open owns both.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use contract::log::Topic;
+use contract::views::{CHECKOUT_VIEWS, View};
+use sinks::sqlite::{self, SqliteViews};
+use streams::embedded::Config;
+use streams::{EmbeddedLog, Installation, timeline};
+
+use crate::Failure;
+
+/// The views that the jobs keep.
+pub const VIEWS: &[View] = View::ALL.split_at(CHECKOUT_VIEWS).0;
+
+/// Partitions of each topic.
+pub const PARTITIONS: u32 = 1;
+
+const LOG: &str = "log";
+const STORE: &str = "views.sqlite";
+
+/// A data directory.
+#[derive(Clone, Debug)]
+pub struct Data(PathBuf);
+
+impl Data {
+    /// The directory at `path`, which is made if it is missing.
+    pub fn make(path: &Path) -> Result<Data, Failure> {
+        let data = Data(path.to_owned());
+        match data.stranger()? {
+            Some(stranger) => Err(Failure::Usage(format!(
+                "{} is not a data directory of millrace: it holds {stranger} and no {LOG}; choose another \
+                 with --data, or an empty one",
+                path.display()
+            ))),
+            None => {
+                let made = std::fs::create_dir_all(path);
+                made.map_err(|error| Failure::Undone(format!("{}: {error}", path.display())))?;
+                Ok(data)
+            }
+        }
+    }
+
+    /// The directory at `path`, which must be one already.
+    pub fn existing(path: &Path) -> Result<Data, Failure> {
+        let data = Data(path.to_owned());
+        if data.0.join(LOG).is_dir() {
+            return Ok(data);
+        }
+        let what = match data.stranger()? {
+            Some(stranger) => format!("it holds {stranger} and no {LOG}"),
+            None => "it is empty or not there".to_owned(),
+        };
+        let path = path.display();
+        Err(Failure::Usage(format!(
+            "{path} is not a data directory of millrace: {what}; name one with --data"
+        )))
+    }
+
+    /// Something in the directory that says that it is not ours.
+    fn stranger(&self) -> Result<Option<String>, Failure> {
+        if self.0.join(LOG).is_dir() {
+            return Ok(None);
+        }
+        let entries = match std::fs::read_dir(&self.0) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Failure::Usage(format!("{}: {error}", self.0.display()))),
+        };
+        let first = entries.flatten().next();
+        Ok(first.map(|entry| entry.file_name().to_string_lossy().into_owned()))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Opens the log, or makes it.
+    pub fn log(&self) -> Result<EmbeddedLog, Failure> {
+        let input = Topic::ALL.map(|topic| (topic.name(), PARTITIONS));
+        let topics: Vec<_> = input.into_iter().chain([(timeline::TOPIC, 1)]).collect();
+        let opened = EmbeddedLog::open(&self.0.join(LOG), &Config::new(new_id()?, &topics));
+        let log = opened.map_err(|error| Failure::Undone(error.to_string()))?;
+        if let Some(cut) = log.opened().cut {
+            tracing::warn!(
+                segment = cut.segment,
+                bytes = cut.bytes,
+                "the log ended in a torn write, which was never acknowledged and was cut off"
+            );
+        }
+        Ok(log)
+    }
+
+    /// How the view store is kept.
+    pub fn store_config(&self) -> sqlite::Config {
+        sqlite::Config::new(self.0.join(STORE), VIEWS)
+    }
+
+    /// Opens the view store, or makes it.
+    pub fn store(&self) -> Result<SqliteViews, Failure> {
+        SqliteViews::open(self.store_config()).map_err(|error| Failure::Undone(error.to_string()))
+    }
+
+    /// Whether there is a view store.
+    pub fn has_store(&self) -> bool {
+        self.0.join(STORE).is_file()
+    }
+}
+
+/// The wall clock, in milliseconds since 1970.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// An id that nobody else has.
+pub fn new_id() -> Result<Installation, Failure> {
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).map_err(|error| Failure::Undone(format!("no random numbers: {error}")))?;
+    Ok(Installation::new(now_ms().unsigned_abs(), random))
+}

@@ -1,0 +1,95 @@
+//! `millrace log append TOPIC`: records from stdin, a line of JSON each, as they are.
+//!
+//! All of stdin is read and checked before anything is appended, so that a bad line leaves nothing
+//! half-done. What the records hold is not checked: that is for the job to say.
+
+use std::io::BufRead;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use serde_json::{Map, Value};
+use streams::{Batch, Log, partition_of};
+
+use super::known;
+use crate::Failure;
+use crate::data::{Data, now_ms};
+
+/// Bytes of one append; more are appended in several, one after another.
+const BATCH_BYTES_MAX: u64 = 16 << 20;
+
+/// Appends stdin.
+pub fn append(data: &Path, topic: &str) -> Result<(), Failure> {
+    let log = Data::make(data)?.log()?;
+    known(&log, topic)?;
+    let partitions = log
+        .topics()
+        .iter()
+        .find(|t| t.name == topic)
+        .map_or(1, |t| t.partitions);
+    let now_ms = now_ms();
+    let mut batches = vec![Batch::new(now_ms)];
+    for (number, line) in (1..).zip(std::io::stdin().lock().split(b'\n')) {
+        let line = line.map_err(|error| Failure::Undone(format!("stdin: {error}")))?;
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let bad = |what: String| {
+            let help = "a line is {\"key\": .., \"value\": ..} or {\"key_base64\": .., \"value_base64\": ..}";
+            Failure::Usage(format!(
+                "stdin, line {number}: {what}; {help}; nothing was appended"
+            ))
+        };
+        let (key, value) = record(&line).map_err(bad)?;
+        let partition = partition_of(key.as_deref(), partitions);
+        if batches
+            .last()
+            .is_none_or(|batch| batch.bytes() >= BATCH_BYTES_MAX)
+        {
+            batches.push(Batch::new(now_ms));
+        }
+        if let Some(batch) = batches.last_mut() {
+            batch.push(topic, partition, key.as_deref(), value.as_deref());
+        }
+    }
+    let mut appended = 0;
+    for batch in batches.iter().filter(|batch| !batch.is_empty()) {
+        let done = log.append(batch);
+        done.map_err(|error| Failure::Undone(format!("{error}; {appended} records were appended before")))?;
+        appended += batch.len();
+    }
+    crate::output::print(&format!("{appended} records appended to {topic}\n"))
+}
+
+type Bytes = Option<Vec<u8>>;
+
+fn record(line: &[u8]) -> Result<(Bytes, Bytes), String> {
+    let parsed: Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    let Value::Object(mut fields) = parsed else {
+        return Err("it is no JSON object".to_owned());
+    };
+    let key = take(&mut fields, "key")?;
+    let value = take(&mut fields, "value")?;
+    match fields.keys().next() {
+        Some(other) => Err(format!("{other} is no field of it")),
+        None => Ok((key, value)),
+    }
+}
+
+/// Takes a part that is there as text or in base64, or not at all.
+fn take(fields: &mut Map<String, Value>, name: &str) -> Result<Bytes, String> {
+    let encoded = format!("{name}_base64");
+    let (text, base64) = (fields.remove(name), fields.remove(&encoded));
+    match (text.unwrap_or_default(), base64.unwrap_or_default()) {
+        (Value::Null, Value::Null) => Ok(None),
+        (Value::String(text), Value::Null) => Ok(Some(text.into_bytes())),
+        (Value::Null, Value::String(text)) => {
+            let bytes = STANDARD.decode(text);
+            bytes.map(Some).map_err(|error| format!("{encoded}: {error}"))
+        }
+        (Value::Null, _) => Err(format!("{encoded} is no text")),
+        (_, Value::Null) => Err(format!("{name} is no text")),
+        _ => Err(format!("{name} and {encoded} are both there")),
+    }
+}

@@ -1,0 +1,31 @@
+//! Signals that ask a process to stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::Failure;
+
+/// Whether somebody asked.
+#[derive(Debug)]
+pub struct Signals(Arc<AtomicBool>);
+
+impl Signals {
+    /// Listens from now on. The first signal asks; the second ends the process as if nobody listened.
+    pub fn new() -> Result<Signals, Failure> {
+        let asked = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            let failed = |error| Failure::Undone(format!("signals can't be heard: {error}"));
+            flag::register_conditional_default(signal, Arc::clone(&asked)).map_err(failed)?;
+            flag::register(signal, Arc::clone(&asked)).map_err(failed)?;
+        }
+        Ok(Signals(asked))
+    }
+
+    /// Whether somebody asked to stop.
+    pub fn stop(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

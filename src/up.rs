@@ -1,0 +1,122 @@
+//! `millrace up`: the running system, in one process, until it is asked to stop.
+//!
+//! SIGINT and SIGTERM stop it: what was bound is decided and committed, then it ends with status 0. A second
+//! signal ends it at once, which loses nothing either: the log holds everything.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use pipelines::checkout::LOGIC_VERSION;
+use runtime::clock::SystemClock;
+use runtime::{Engine, Options, Progress, State};
+use streams::timeline::Limits;
+
+use crate::Failure;
+use crate::data::{Data, new_id};
+use crate::progress::bar;
+use crate::signals::Signals;
+
+/// How often it is looked after.
+const LOOK: Duration = Duration::from_millis(200);
+/// The file that says that the wall clock is to be accepted.
+const ACCEPT: &str = "clock-accepted";
+
+/// Runs on a data directory.
+pub fn run(path: &Path, workers: usize) -> Result<(), Failure> {
+    let signals = Signals::new()?;
+    let data = Data::make(path)?;
+    let log = Arc::new(data.log()?);
+    let installation = log.installation();
+    let store = data.store()?;
+    let accept = data.path().join(ACCEPT);
+    // What was accepted once is not accepted for ever.
+    let _ = std::fs::remove_file(&accept);
+    let options = Options {
+        workers,
+        installation,
+        me: new_id()?.to_string(),
+        binds: true,
+        limits: Limits::default(),
+    };
+    let engine = Engine::start(log, Box::new(store), Arc::new(SystemClock::new()), &options);
+    let engine = engine.map_err(|error| Failure::Undone(error.to_string()))?;
+    tracing::info!(data = %path.display(), %installation, workers, logic = LOGIC_VERSION, "up");
+    let mut watch = Watch::default();
+    let failed = loop {
+        let progress = engine.wait(LOOK, |_| false);
+        watch.look(&progress);
+        if let State::Failed(why) = progress.state {
+            break Some(why);
+        }
+        if let State::ClockStopped { .. } = progress.state
+            && std::fs::remove_file(&accept).is_ok()
+        {
+            tracing::info!("the clock was accepted");
+            engine.accept_clock();
+        }
+        if signals.stop() {
+            break None;
+        }
+    };
+    watch.end();
+    tracing::info!("stopping: what was bound is decided and committed first");
+    let progress = engine.stop();
+    match (failed, progress.state) {
+        (Some(why), _) | (None, State::Failed(why)) => Err(Failure::Undone(why)),
+        _ => {
+            let epoch = progress.visible.map_or(0, |(epoch, _)| epoch.0);
+            tracing::info!(epoch, "down");
+            Ok(())
+        }
+    }
+}
+
+/// Shows how a replay goes.
+#[derive(Default)]
+struct Watch {
+    bar: Option<ProgressBar>,
+}
+
+impl Watch {
+    fn look(&mut self, progress: &Progress) {
+        if let State::CatchingUp { until } = progress.state {
+            let bar = self.bar.get_or_insert_with(|| bar("catching up", until.0));
+            bar.set_position(progress.decided.0);
+        } else {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// `millrace clock accept`: tells the process that runs on the directory to take the wall clock as it is.
+pub fn accept_clock(path: &Path) -> Result<(), Failure> {
+    let data = Data::existing(path)?;
+    if data.log().is_ok() {
+        return Err(Failure::Undone(format!(
+            "nothing runs on {}: a clock is accepted by the process that it has stopped",
+            path.display()
+        )));
+    }
+    let file: PathBuf = path.join(ACCEPT);
+    let failed = |error| Failure::Undone(format!("{}: {error}", file.display()));
+    std::fs::write(&file, "").map_err(failed)?;
+    for _ in 0..50 {
+        if !file.exists() {
+            return crate::output::print("accepted\n");
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let _ = std::fs::remove_file(&file);
+    Err(Failure::Undone(
+        "the process that runs there is not stopped by its clock, so that there is nothing to accept"
+            .to_owned(),
+    ))
+}
