@@ -61,6 +61,16 @@ impl Raw {
         self.entries.len() >= RECORDS_MAX || self.bytes.len() >= BYTES_MAX
     }
 
+    /// Cuts it before its record number `at`, counted from 0: what comes before, and the rest.
+    #[must_use]
+    pub fn cut(mut self, at: usize) -> (Raw, Raw) {
+        let entries = self.entries.split_off(at.min(self.entries.len()));
+        let part = |len: u32| len.saturating_sub(1) as usize;
+        let before = self.entries.iter().map(|e| part(e.key) + part(e.value)).sum();
+        let bytes = self.bytes.split_off(before);
+        (self, Raw { bytes, entries })
+    }
+
     /// How many records it holds.
     #[must_use]
     pub fn len(&self) -> usize {

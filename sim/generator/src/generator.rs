@@ -111,6 +111,11 @@ impl Generator {
         }
     }
 
+    /// Time has moved on without it: no later epoch's clock is before `now`.
+    pub fn pass_to(&mut self, now: Time) {
+        self.clock = self.clock.max(now);
+    }
+
     /// The next epoch, given the tables as of the one before.
     pub fn next_epoch(&mut self, tables: &Tables) -> EpochPlan {
         let snap = Snapshot::read(tables);

@@ -38,6 +38,7 @@ mod schema;
 mod shape;
 mod snapshot;
 
+pub use cells::{Cells, rows};
 pub use coverage::Coverage;
 pub use describe::describe;
 pub use generator::Generator;

@@ -4,6 +4,7 @@
 //! contract, operators ◄ pipelines ◄ bench ◄ millrace
 //! contract ◄ oracle, importers, generator, streams, sinks
 //! pipelines, streams, sinks ◄ runtime ◄ millrace
+//! generator, oracle, runtime ◄ sim
 //! ```
 //!
 //! The oracle decides a second time what the pipelines decide, so neither may know the other, except in
@@ -28,6 +29,19 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         &["oracle", "generator"],
     ),
     ("generator", &["contract"], &["oracle"]),
+    (
+        "sim",
+        &[
+            "contract",
+            "generator",
+            "oracle",
+            "pipelines",
+            "runtime",
+            "sinks",
+            "streams",
+        ],
+        &[],
+    ),
     (
         "bench",
         &[
