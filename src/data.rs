@@ -7,11 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use contract::log::Topic;
 use contract::views::{CHECKOUT_VIEWS, View};
-use sinks::sqlite::{self, SqliteViews};
-use streams::embedded::Config;
+use sinks::sqlite::{self, SqliteViews, Synchronous};
+use streams::embedded::{self, Fsync};
 use streams::{EmbeddedLog, Installation, timeline};
 
 use crate::Failure;
+use crate::config::Config;
 
 /// The views that the jobs keep.
 pub const VIEWS: &[View] = View::ALL.split_at(CHECKOUT_VIEWS).0;
@@ -79,11 +80,19 @@ impl Data {
         &self.0
     }
 
-    /// Opens the log, or makes it.
+    /// Opens the log, or makes it, as usual.
     pub fn log(&self) -> Result<EmbeddedLog, Failure> {
+        self.log_as(&Config::default())
+    }
+
+    /// Opens the log, or makes it.
+    pub fn log_as(&self, config: &Config) -> Result<EmbeddedLog, Failure> {
         let input = Topic::ALL.map(|topic| (topic.name(), PARTITIONS));
         let topics: Vec<_> = input.into_iter().chain([(timeline::TOPIC, 1)]).collect();
-        let opened = EmbeddedLog::open(&self.0.join(LOG), &Config::new(new_id()?, &topics));
+        let mut how = embedded::Config::new(new_id()?, &topics);
+        how.fsync = config.fsync();
+        how.segment_bytes_max = config.segment_bytes_max();
+        let opened = EmbeddedLog::open(&self.0.join(LOG), &how);
         let log = opened.map_err(|error| Failure::Undone(error.to_string()))?;
         if let Some(cut) = log.opened().cut {
             tracing::warn!(
@@ -96,13 +105,27 @@ impl Data {
     }
 
     /// How the view store is kept.
-    pub fn store_config(&self) -> sqlite::Config {
-        sqlite::Config::new(self.0.join(STORE), VIEWS)
+    pub fn store_config(&self, config: &Config) -> sqlite::Config {
+        let mut how = sqlite::Config::new(self.0.join(STORE), VIEWS);
+        how.cache_bytes = config.store_cache_bytes();
+        how.wal_bytes_max = config.wal_bytes_max();
+        // The store is never made more durable than the log that it follows.
+        how.synchronous = match config.fsync() {
+            Fsync::EachGroup => Synchronous::Normal,
+            Fsync::Never => Synchronous::Off,
+        };
+        how
+    }
+
+    /// Opens the view store, or makes it, as usual.
+    pub fn store(&self) -> Result<SqliteViews, Failure> {
+        self.store_as(&Config::default())
     }
 
     /// Opens the view store, or makes it.
-    pub fn store(&self) -> Result<SqliteViews, Failure> {
-        SqliteViews::open(self.store_config()).map_err(|error| Failure::Undone(error.to_string()))
+    pub fn store_as(&self, config: &Config) -> Result<SqliteViews, Failure> {
+        let opened = SqliteViews::open(self.store_config(config));
+        opened.map_err(|error| Failure::Undone(error.to_string()))
     }
 
     /// Whether there is a view store.

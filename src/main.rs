@@ -4,6 +4,7 @@
 //! could not be done. What went wrong is one line on stderr.
 
 mod bench;
+mod config;
 mod data;
 mod demo;
 mod import;
@@ -18,8 +19,8 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use ::bench::Settings;
 use clap::{Parser, Subcommand};
+use config::Config;
 use runtime::dataflow::WORKERS_MAX;
 use runtime::panics;
 use tracing_subscriber::EnvFilter;
@@ -41,9 +42,7 @@ enum Command {
     #[command(after_help = "Examples:\n  millrace up\n  millrace up --data /srv/shop --workers 4")]
     Up {
         #[command(flatten)]
-        data: DataArg,
-        #[command(flatten)]
-        workers: Workers,
+        settings: Settings,
     },
     /// Decide a real month of orders and show what became of them.
     ///
@@ -79,6 +78,9 @@ enum Command {
         #[command(flatten)]
         data: DataArg,
     },
+    /// What is configured: by default, in millrace.toml, in the environment, by flags.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// The clock of a running millrace.
     #[command(subcommand)]
     Clock(ClockCommand),
@@ -94,6 +96,46 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Flags that stand for settings.
+#[derive(Debug, clap::Args)]
+struct Settings {
+    /// The file of settings; by default ./millrace.toml, if it is there.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data directory (data.directory); by default ./millrace-data.
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+    /// How many threads decode and compute views (runtime.workers); by default the number of cores.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
+}
+
+impl Settings {
+    fn load(&self) -> Result<Config, Failure> {
+        let flags = [
+            ("data.directory", self.data.clone()),
+            ("runtime.workers", self.workers.map(|n| n.to_string())),
+        ];
+        Config::load(self.config.as_deref(), std::env::vars(), &flags)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print what is in force, and who said so.
+    Show {
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Say whether it can be used. Status 2 if not.
+    Check {
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Print a documented file with all defaults.
+    Default,
 }
 
 #[derive(Debug, clap::Args)]
@@ -196,9 +238,25 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     panics::abort_on_panic();
-    logging(matches!(cli.command, Command::Up { .. }));
-    let done = match cli.command {
-        Command::Up { data, workers } => up::run(&data.data, workers.count()),
+    let done = run(cli.command);
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("millrace: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    let config = match &command {
+        Command::Up { settings } => Some(settings.load()?),
+        _ => None,
+    };
+    logging(config.as_ref())?;
+    match command {
+        Command::Up { .. } => up::run(&config.unwrap_or_default()),
+        Command::Config(command) => configured(&command),
         Command::Demo {
             exit: _,
             file,
@@ -210,33 +268,36 @@ fn main() -> ExitCode {
         Command::Log(LogCommand::Append { topic, data }) => log::append(&data.data, &topic),
         Command::Verify { data } => verify::run(&data.data),
         Command::Clock(ClockCommand::Accept { data }) => up::accept_clock(&data.data),
-        Command::Bench { name, orders, json } => bench::run(&name, json, Settings { orders }),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("millrace: {failure}");
-            failure.exit_code()
-        }
+        Command::Bench { name, orders, json } => bench::run(&name, json, ::bench::Settings { orders }),
     }
 }
 
-/// Logs go to stderr: what `RUST_LOG` asks for, else warnings, and what `millrace up` does.
-fn logging(up: bool) {
-    let usual = if up {
-        "warn,millrace=info,millrace_runtime=info"
-    } else {
-        "warn"
-    };
-    let asked = EnvFilter::try_from_default_env();
-    let filter = asked.unwrap_or_else(|_| EnvFilter::new(usual));
+fn configured(command: &ConfigCommand) -> Result<(), Failure> {
+    match command {
+        ConfigCommand::Show { settings } => output::print(&settings.load()?.show()),
+        ConfigCommand::Check { settings } => {
+            settings.load()?;
+            output::print("the configuration can be used\n")
+        }
+        ConfigCommand::Default => output::print(&config::default_file()),
+    }
+}
+
+/// Logs go to stderr: what `RUST_LOG` asks for, else warnings, or, of `millrace up`, what is configured.
+fn logging(config: Option<&Config>) -> Result<(), Failure> {
+    let terminal = std::io::stderr().is_terminal();
+    let usual = config.map_or("warn", Config::log_filter);
+    let filter = EnvFilter::try_from_default_env().or_else(|_| EnvFilter::try_new(usual));
+    let filter = filter.map_err(|error| Failure::Usage(format!("logging.filter: {usual}: {error}")))?;
     let format = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_target(false);
-    format
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+        .with_writer(std::io::stderr);
+    if config.is_some_and(|config| config.log_json(terminal)) {
+        format.json().flatten_event(true).init();
+    } else {
+        format.with_target(false).with_ansi(terminal).init();
+    }
+    Ok(())
 }
 
 /// Help and version go to stdout with status 0; a wrong usage is one line on stderr with status 2.

@@ -11,9 +11,9 @@ use indicatif::ProgressBar;
 use pipelines::checkout::LOGIC_VERSION;
 use runtime::clock::SystemClock;
 use runtime::{Engine, Options, Progress, State};
-use streams::timeline::Limits;
 
 use crate::Failure;
+use crate::config::Config;
 use crate::data::{Data, new_id};
 use crate::progress::bar;
 use crate::signals::Signals;
@@ -23,26 +23,27 @@ const LOOK: Duration = Duration::from_millis(200);
 /// The file that says that the wall clock is to be accepted.
 const ACCEPT: &str = "clock-accepted";
 
-/// Runs on a data directory.
-pub fn run(path: &Path, workers: usize) -> Result<(), Failure> {
+/// Runs as configured.
+pub fn run(config: &Config) -> Result<(), Failure> {
     let signals = Signals::new()?;
-    let data = Data::make(path)?;
-    let log = Arc::new(data.log()?);
+    let data = Data::make(&config.data())?;
+    let log = Arc::new(data.log_as(config)?);
     let installation = log.installation();
-    let store = data.store()?;
+    let store = data.store_as(config)?;
     let accept = data.path().join(ACCEPT);
     // What was accepted once is not accepted for ever.
     let _ = std::fs::remove_file(&accept);
     let options = Options {
-        workers,
+        workers: config.workers(),
         installation,
         me: new_id()?.to_string(),
         binds: true,
-        limits: Limits::default(),
+        limits: config.limits(),
     };
     let engine = Engine::start(log, Box::new(store), Arc::new(SystemClock::new()), &options);
     let engine = engine.map_err(|error| Failure::Undone(error.to_string()))?;
-    tracing::info!(data = %path.display(), %installation, workers, logic = LOGIC_VERSION, "up");
+    let (data, workers) = (data.path().display(), options.workers);
+    tracing::info!(%data, %installation, workers, logic = LOGIC_VERSION, "up");
     let mut watch = Watch::default();
     let failed = loop {
         let progress = engine.wait(LOOK, |_| false);

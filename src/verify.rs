@@ -12,6 +12,7 @@ use sinks::sqlite::Readers;
 use streams::{Log, history};
 
 use crate::Failure;
+use crate::config::Config;
 use crate::data::{Data, VIEWS};
 use crate::output::print;
 use crate::progress::{bar, spinner};
@@ -59,7 +60,7 @@ pub fn run(path: &Path) -> Result<(), Failure> {
     }
     let verdict = verify(
         &log,
-        &Readers::new(&data.store_config()),
+        &Readers::new(&data.store_config(&Config::default())),
         &log.installation().to_string(),
     )?;
     let mut out = String::new();

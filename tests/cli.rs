@@ -180,3 +180,10 @@ fn a_file_that_cannot_be_imported_is_one_line_and_status_3() {
     .concat();
     assert_refused(&demo(&scratch("latin-1.csv", &latin_1)), 3, &["UTF-8"]);
 }
+
+#[test]
+fn the_documented_default_file_is_the_program_s() {
+    let output = millrace(&["config", "default"]);
+    let file = std::fs::read_to_string("docs/millrace.toml").expect("docs/millrace.toml is there");
+    assert_eq!(text(&output.stdout), file, "write it anew: millrace config default > docs/millrace.toml");
+}

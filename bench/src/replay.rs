@@ -141,7 +141,12 @@ fn append(log: &EmbeddedLog, mix: &Mix, timeline: &mut Timeline) -> Result<(), S
             ends[topic as usize] = vec![record.at.offset + 1];
         }
         let binding = timeline.encode(&Binding { epoch, clock, ends }, None);
-        batch.push(timeline::TOPIC, 0, None, Some(binding.as_bytes()));
+        batch.push(
+            timeline::TOPIC,
+            0,
+            Some(timeline::TOPIC.as_bytes()),
+            Some(binding.as_bytes()),
+        );
         log.append(&batch).map_err(|e| e.to_string())?;
         let applied = timeline.apply(Some(binding.as_bytes()));
         applied.map_err(|e| e.to_string())?;

@@ -263,7 +263,12 @@ impl<'a> Import<'a> {
         let offset = self.timeline_end;
         let applied = self.timeline.apply(Some(record.as_bytes()));
         applied.map_err(|error| HistoryError::Timeline { offset, error })?;
-        self.batch.push(timeline::TOPIC, 0, None, Some(record.as_bytes()));
+        self.batch.push(
+            timeline::TOPIC,
+            0,
+            Some(timeline::TOPIC.as_bytes()),
+            Some(record.as_bytes()),
+        );
         Ok(())
     }
 

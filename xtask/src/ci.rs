@@ -31,7 +31,9 @@ pub fn run() -> Outcome {
     }
     summary.step("tests", || test::run(FUZZ_SECONDS));
     summary.step("simulator: 3,000 seeds", || simulator(&["--seeds", "0..3000"]));
-    summary.step("simulator: every planted bug is found", || simulator(&["--canary", "all"]));
+    summary.step("simulator: every planted bug is found", || {
+        simulator(&["--canary", "all"])
+    });
     summary.step("README: cargo run --release -- demo --exit", demo);
     summary.finish()
 }

@@ -1,0 +1,172 @@
+//! The settings: each with its key, what it means, its default and what it may be. Everything else about
+//! configuration is derived from this table.
+
+use std::net::SocketAddr;
+
+/// What a setting may be.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// A whole number from .. to .. .
+    Number(u64, u64),
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// `true` or `false`.
+    Flag,
+    /// Any text.
+    Text,
+    /// An address and a port.
+    Address,
+}
+
+impl Kind {
+    /// What is expected, in words.
+    pub fn expected(self) -> String {
+        match self {
+            Kind::Number(from, to) => format!("a whole number from {from} to {to}"),
+            Kind::Word(words) => format!("one of {}", words.join(", ")),
+            Kind::Flag => "true or false".to_owned(),
+            Kind::Text => "a text".to_owned(),
+            Kind::Address => "an address with a port, such as 127.0.0.1:8080".to_owned(),
+        }
+    }
+
+    /// Whether a text, as environment and flags have it, is one.
+    pub fn admits(self, text: &str) -> bool {
+        match self {
+            Kind::Number(from, to) => text.parse().is_ok_and(|n: u64| (from..=to).contains(&n)),
+            Kind::Word(words) => words.contains(&text),
+            Kind::Flag => matches!(text, "true" | "false"),
+            Kind::Text => !text.contains('\0'),
+            Kind::Address => text.parse::<SocketAddr>().is_ok(),
+        }
+    }
+
+    /// A value as TOML writes it.
+    pub fn toml(self, text: &str) -> String {
+        match self {
+            Kind::Number(..) | Kind::Flag => text.to_owned(),
+            _ => toml::Value::from(text).to_string(),
+        }
+    }
+}
+
+/// A setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Section and name, with a dot between.
+    pub name: &'static str,
+    /// What it may be.
+    pub kind: Kind,
+    /// What it is by default.
+    pub default: &'static str,
+    /// What it means.
+    pub about: &'static str,
+    /// Never shown.
+    pub secret: bool,
+}
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, about: &'static str) -> Key {
+    let secret = false;
+    Key {
+        name,
+        kind,
+        default,
+        about,
+        secret,
+    }
+}
+
+/// All settings, section by section.
+pub const KEYS: &[Key] = &[
+    key(
+        "data.directory",
+        Kind::Text,
+        "./millrace-data",
+        "Where log and views are kept.",
+    ),
+    key(
+        "runtime.workers",
+        Kind::Number(0, 256),
+        "0",
+        "How many threads decode and compute views; 0: the number of cores.",
+    ),
+    key(
+        "log.fsync",
+        Kind::Word(&["each-group", "never"]),
+        "each-group",
+        "When appended records are made durable: before they are acknowledged, once for all that wait, or when \
+         the system sees fit. With never a crash of the machine may take records that were acknowledged, and \
+         the view store is synced as little.",
+    ),
+    key(
+        "log.segment_mib",
+        Kind::Number(1, 4096),
+        "128",
+        "Size of a segment file of the log. Trimming frees whole segments.",
+    ),
+    key(
+        "timeline.heartbeat_ms",
+        Kind::Number(10, 60_000),
+        "1000",
+        "Time between epochs when nothing happens.",
+    ),
+    key(
+        "timeline.in_flight_max",
+        Kind::Number(1, 1000),
+        "4",
+        "Epochs that may be bound and not yet decided.",
+    ),
+    key(
+        "timeline.clock_jump_ms_max",
+        Kind::Number(1000, 86_400_000),
+        "300000",
+        "By how much the clock may lead monotonic time in one step. Beyond, nothing is bound until \
+         `millrace clock accept`.",
+    ),
+    key(
+        "store.cache_mib",
+        Kind::Number(1, 65_536),
+        "64",
+        "Memory for pages of the view store.",
+    ),
+    key(
+        "store.wal_mib_max",
+        Kind::Number(16, 1_048_576),
+        "1024",
+        "Size of the view store's write-ahead log at which commits stop, while a reader keeps it from being \
+         emptied.",
+    ),
+    key(
+        "api.listen",
+        Kind::Address,
+        "127.0.0.1:8080",
+        "Where the API listens. Anything but loopback needs api.token, or api.insecure.",
+    ),
+    Key {
+        secret: true,
+        ..key(
+            "api.token",
+            Kind::Text,
+            "",
+            "The bearer token that every request has to carry; empty: none. Better given in the environment.",
+        )
+    },
+    key(
+        "api.insecure",
+        Kind::Flag,
+        "false",
+        "Whether the API may listen on any address without a token.",
+    ),
+    key(
+        "logging.filter",
+        Kind::Text,
+        "warn,millrace=info,millrace_runtime=info",
+        "What is logged, as for RUST_LOG, which comes before it.",
+    ),
+    key(
+        "logging.format",
+        Kind::Word(&["auto", "human", "json"]),
+        "auto",
+        "How: for people, or a line of JSON each; auto: for people on a terminal, JSON otherwise.",
+    ),
+];
