@@ -51,6 +51,12 @@ canaries! {
 }
 
 impl Canary {
+    /// Whether it is about what a crash takes of the log.
+    #[must_use]
+    pub const fn is_of_durability(self) -> bool {
+        matches!(self, Canary::AcknowledgedEarly | Canary::TailCut)
+    }
+
     /// The one of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Canary> {

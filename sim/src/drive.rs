@@ -154,7 +154,9 @@ impl World {
 
     /// The process pauses, another takes over.
     pub(crate) fn take_over(&mut self) -> Checked {
+        // A directory is owned by one process.
         if self.paused.is_none()
+            && !self.log.is_embedded()
             && let Some(node) = self.node.take()
         {
             self.tell(format!("{} pauses", node.me));

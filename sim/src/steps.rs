@@ -6,6 +6,7 @@ use contract::log::{Epoch, Topic};
 use contract::records::Record;
 use contract::time::Time;
 use contract::views::{View, orders};
+use disk::Fault;
 use generator::{PlannedRecord, rows};
 use serde_json::json;
 use streams::{Batch, Log, timeline};
@@ -14,7 +15,7 @@ use crate::bank::{self, Answer};
 use crate::canary::Canary;
 use crate::faulty_log::{AppendFault, each_record};
 use crate::store::CommitFault;
-use crate::world::{Checked, Event, World, about_order};
+use crate::world::{Checked, Event, World, about_order, violated};
 
 #[derive(Clone, Copy)]
 enum Step {
@@ -27,6 +28,7 @@ enum Step {
     AppendFault,
     CommitFault,
     ReadFault,
+    Heal,
     Jump,
     TakeOver,
     Wake,
@@ -35,7 +37,7 @@ enum Step {
     BankActs,
 }
 
-const STEPS: [(Step, u64); 15] = [
+const STEPS: [(Step, u64); 16] = [
     (Step::Produce, 20),
     (Step::Drive, 28),
     (Step::Commit, 18),
@@ -45,6 +47,7 @@ const STEPS: [(Step, u64); 15] = [
     (Step::AppendFault, 5),
     (Step::CommitFault, 4),
     (Step::ReadFault, 2),
+    (Step::Heal, 2),
     (Step::Jump, 2),
     (Step::TakeOver, 2),
     (Step::Wake, 2),
@@ -80,6 +83,7 @@ impl World {
             Step::AppendFault => self.arm_append(),
             Step::CommitFault => self.arm_commit(),
             Step::ReadFault => self.log.arm_read(),
+            Step::Heal => self.log.disarm(),
             Step::Jump => self.jump(),
             Step::TakeOver => self.take_over()?,
             Step::Wake => self.wake()?,
@@ -192,7 +196,15 @@ impl World {
 
     fn arm_append(&mut self) {
         let ms = self.rng.below(5_000);
+        let (after, room) = (1 + self.rng.below(4), self.rng.below(400));
+        let of_disk = self.rng.weighted(&[
+            (Fault::Crash, 5),
+            (Fault::Once(std::io::ErrorKind::Other), 3),
+            (Fault::Room(room), 2),
+        ]);
+        let on_disk = if self.log.is_embedded() { 60 } else { 0 };
         let fault = self.rng.weighted(&[
+            (AppendFault::Disk(after, of_disk), on_disk),
             (AppendFault::Fails, 25),
             (AppendFault::Full, 5),
             (AppendFault::DoubtKept, 12),
@@ -321,7 +333,11 @@ impl World {
             node.stop();
         }
         self.connector_ends();
-        self.log.reopen();
+        let rng = &mut self.rng;
+        let opened = self.log.reopen(&mut |n| rng.below(n));
+        if let Err(error) = opened {
+            return violated(format!("the log does not open again: {error}"));
+        }
         self.store.reopen();
         self.check_store()
     }
