@@ -20,6 +20,7 @@ mod check;
 mod clock;
 mod drive;
 pub mod faulty_log;
+mod file_store;
 pub mod node;
 mod plant;
 mod settle;
@@ -65,11 +66,32 @@ pub fn run(seed: u64, steps: u64, canary: Option<Canary>, verbose: bool) -> Repo
 
 impl World {
     fn run(&mut self, steps: u64) -> Result<(), Violation> {
+        self.introduce();
         for _ in 0..steps {
             self.step()?;
         }
         self.settle()?;
         self.check_end()
+    }
+
+    /// Tells what kind of world it is.
+    fn introduce(&mut self) {
+        let log = if self.log.is_embedded() {
+            "the embedded log"
+        } else {
+            "a log in memory"
+        };
+        let store = if self.store.is_file() {
+            "SQLite"
+        } else {
+            "a store in memory"
+        };
+        let bank = if self.is_wild {
+            "; anybody speaks for the bank"
+        } else {
+            ""
+        };
+        self.tell(format!("{log} and {store}{bank}"));
     }
 
     fn report(mut self, violation: Option<Violation>) -> Report {

@@ -1,5 +1,6 @@
 //! `millrace-sim`: runs seeds, replays one, or plants bugs to see that they are found.
 
+use std::io::{Write as _, stdout};
 use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -11,6 +12,13 @@ use millrace_sim::{Canary, Report, STEPS, run};
 
 /// Seeds in which a planted bug must be found.
 const CANARY_SEEDS: u64 = 400;
+
+/// Prints a line. Whoever reads may stop reading.
+macro_rules! say {
+    ($($what:tt)*) => {{
+        let _ = writeln!(stdout(), $($what)*);
+    }};
+}
 
 #[derive(Parser)]
 #[command(
@@ -52,7 +60,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     if cli.list_canaries {
         for canary in Canary::ALL {
-            println!("{:<22} {}", canary.name(), canary.what());
+            say!("{:<22} {}", canary.name(), canary.what());
         }
         return ExitCode::SUCCESS;
     }
@@ -83,14 +91,14 @@ fn main() -> ExitCode {
 fn replay(seed: u64, cli: &Cli, canary: Option<Canary>) -> bool {
     let report = run(seed, cli.steps, canary, cli.verbose);
     for line in report.story.lines() {
-        println!("{line}");
+        say!("{line}");
     }
     let Report { epochs, starts, .. } = report;
     let digest = report.story.digest();
-    println!("seed {seed}: {epochs} epochs, {starts} processes, digest of the story {digest:016x}");
+    say!("seed {seed}: {epochs} epochs, {starts} processes, digest of the story {digest:016x}");
     match &report.violation {
-        Some(violation) => println!("seed {seed}: VIOLATION: {}", violation.0),
-        None => println!("seed {seed}: well"),
+        Some(violation) => say!("seed {seed}: VIOLATION: {}", violation.0),
+        None => say!("seed {seed}: well"),
     }
     report.violation.is_none()
 }
@@ -101,15 +109,16 @@ fn all_hold(cli: &Cli) -> bool {
     let seeds = cli.seeds.clone();
     let (found, ran, epochs) = search(seeds.clone(), cli, None);
     let seconds = start.elapsed().as_secs_f64();
-    println!("{ran} seeds, {epochs} epochs in {seconds:.1} s");
+    say!("{ran} seeds, {epochs} epochs in {seconds:.1} s");
     let Some(report) = found else {
         return true;
     };
     let what = report.violation.map(|violation| violation.0).unwrap_or_default();
-    println!("seed {}: VIOLATION: {what}", report.seed);
-    println!(
+    say!("seed {}: VIOLATION: {what}", report.seed);
+    say!(
         "replay it with: millrace-sim --seed {} --steps {} --verbose",
-        report.seed, cli.steps
+        report.seed,
+        cli.steps
     );
     false
 }
@@ -121,11 +130,11 @@ fn catches(canary: Canary, cli: &Cli) -> bool {
     match found {
         Some(report) => {
             let what = report.violation.map(|violation| violation.0).unwrap_or_default();
-            println!("{name}: caught by seed {} of {ran}: {what}", report.seed);
+            say!("{name}: caught by seed {} of {ran}: {what}", report.seed);
             true
         }
         None => {
-            println!("{name}: NOT CAUGHT in {ran} seeds");
+            say!("{name}: NOT CAUGHT in {ran} seeds");
             false
         }
     }

@@ -108,13 +108,15 @@ impl World {
         let mut rng = Rng::new(seed ^ 0x5eed_0f51);
         let clock = VirtualClock::new(Time::from_ms(1_700_000_000_000).unwrap_or_default());
         let is_wild = rng.chance(25);
+        // Slow, so a small part.
+        let is_file = rng.chance(3) && canary.is_none();
         // Bugs of what is durable are planted around a log in memory.
         let is_embedded = rng.chance(30) && canary.is_none_or(|canary| !canary.is_of_durability());
         World {
             seed,
             canary,
             log: FaultyLog::new(clock.clone(), is_embedded, canary),
-            store: Store::new(canary),
+            store: Store::new(is_file, canary),
             node: None,
             paused: None,
             starts: 0,
