@@ -85,7 +85,7 @@ enum Command {
     /// Measure how fast and how big, on this machine.
     #[command(after_help = "Examples:\n  millrace bench decide\n  millrace bench memory --json")]
     Bench {
-        /// Which: decide, ledger, memory or replay.
+        /// Which: decide, epoch, ledger, memory or replay.
         name: String,
         /// How many orders, in a bench of a log of orders.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]

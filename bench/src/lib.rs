@@ -4,14 +4,16 @@
 //! and ratios are what counts. Aims are stated beside what was measured; nothing here fails for being slow.
 
 mod decide;
+mod epoch;
 mod ledger;
 mod memory;
 mod mix;
 mod process;
 mod replay;
+mod scratch;
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One measured figure.
 #[derive(Clone, Debug)]
@@ -154,6 +156,11 @@ pub const BENCHES: &[Bench] = &[
         run: decide::run,
     },
     Bench {
+        name: "epoch",
+        about: "milliseconds an epoch takes from append to visible",
+        run: epoch::run,
+    },
+    Bench {
         name: "ledger",
         about: "legs held and posted a second",
         run: ledger::run,
@@ -208,6 +215,12 @@ impl Stopwatch {
             _ => self.real.elapsed().as_secs_f64(),
         }
     }
+}
+
+/// The wall clock, in milliseconds since 1970.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The median of some measurements.

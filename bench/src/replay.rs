@@ -29,10 +29,12 @@ use streams::{Batch, Log};
 
 use crate::mix::{Ids, Mix, Orders};
 use crate::process::{cpu_seconds, forget_peak, peak_bytes};
+use crate::scratch::Scratch;
 use crate::{Figure, Settings};
 
 const ORDERS: u64 = 2_000_000;
-const VIEWS: &[View] = View::ALL.split_at(CHECKOUT_VIEWS).0;
+/// The views of the jobs.
+pub const VIEWS: &[View] = View::ALL.split_at(CHECKOUT_VIEWS).0;
 /// Everything is over by then; if not, something hangs.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
@@ -88,18 +90,20 @@ struct Made {
     epochs: Epoch,
 }
 
-fn config(installation: Installation) -> Config {
+/// How a log is kept: as usual.
+pub fn config(installation: Installation) -> Config {
     let input = Topic::ALL.map(|topic| (topic.name(), 1));
     let topics: Vec<_> = input.into_iter().chain([(timeline::TOPIC, 1)]).collect();
-    let mut config = Config::new(installation, &topics);
-    config.fsync = Fsync::Never;
-    config
+    Config::new(installation, &topics)
 }
 
 /// Writes the log: the prelude, then orders, an epoch a second.
 fn make(directory: &Path, orders: u64, ids: Ids) -> Result<Made, String> {
     let installation = Installation::new(1_790_000_000_000, [7; 10]);
-    let log = EmbeddedLog::open(directory, &config(installation)).map_err(|e| e.to_string())?;
+    let mut config = config(installation);
+    // It is not the writing that is measured.
+    config.fsync = Fsync::Never;
+    let log = EmbeddedLog::open(directory, &config).map_err(|e| e.to_string())?;
     let (mut mix, mut orders) = (Mix::default(), Orders::new(orders, ids));
     let mut timeline = Timeline::default();
     let mut records = 0;
@@ -217,7 +221,7 @@ pub(crate) fn run(settings: Settings, progress: &mut dyn FnMut(&str)) -> Result<
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
     let directory = Scratch::new()?;
     progress("writing a log with time-ordered ids");
-    let made = make(&directory.0.join("ordered"), orders, Ids::TimeOrdered)?;
+    let made = make(&directory.path().join("ordered"), orders, Ids::TimeOrdered)?;
     let records = made.records as f64;
     let mut figures = vec![
         figure("orders", orders as f64, "orders"),
@@ -243,7 +247,7 @@ pub(crate) fn run(settings: Settings, progress: &mut dyn FnMut(&str)) -> Result<
     figures.push(peak("(c) peak memory"));
     figures.extend(into_store(
         &made,
-        &directory.0,
+        directory.path(),
         "time-ordered",
         workers,
         15_000.0,
@@ -252,10 +256,10 @@ pub(crate) fn run(settings: Settings, progress: &mut dyn FnMut(&str)) -> Result<
     )?);
     drop(made);
     progress("writing a log with random ids");
-    let made = make(&directory.0.join("random"), orders, Ids::Random)?;
+    let made = make(&directory.path().join("random"), orders, Ids::Random)?;
     figures.extend(into_store(
         &made,
-        &directory.0,
+        directory.path(),
         "random",
         workers,
         8_000.0,
@@ -301,23 +305,4 @@ fn figure(metric: &str, value: f64, unit: &'static str) -> Figure {
 #[expect(clippy::cast_precision_loss, reason = "memory is far below 2^52 bytes")]
 fn peak(metric: &str) -> Figure {
     figure(metric, peak_bytes().unwrap_or(0) as f64 / 1e6, "MB")
-}
-
-/// A directory of our own, gone afterwards.
-struct Scratch(std::path::PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Scratch, String> {
-        let name = format!("millrace-bench-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-        Ok(Scratch(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What can't be removed now is in the system's folder for what may be removed.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

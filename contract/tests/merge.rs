@@ -8,7 +8,8 @@ use millrace_contract::time::Time;
 use millrace_contract::views::{Type, View};
 use proptest::prelude::*;
 
-/// Key parts and values are few, so that epochs meet in the same rows; some keys agree in their first 8 bytes.
+/// Key parts and values are few, so that epochs meet in the same rows; some keys agree in their first 8
+/// bytes.
 const TEXTS: &[&str] = &[
     "",
     "a",
@@ -160,7 +161,8 @@ proptest! {
         for (key, row) in tables.rows(view) {
             let parts: Vec<ValueRef<'_>> = key.iter().map(Value::as_ref).collect();
             let bytes = &rows[&key_of(view, &parts).expect("a row's key")];
-            let values: Vec<Value> = millrace_contract::delta::row(view, bytes).map(|(_, v)| v.to_value()).collect();
+            let values = millrace_contract::delta::row(view, bytes).map(|(_, v)| v.to_value());
+            let values: Vec<Value> = values.collect();
             prop_assert_eq!(&values, row);
         }
     }

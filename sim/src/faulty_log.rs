@@ -53,7 +53,8 @@ pub type Ends = BTreeMap<String, Vec<u64>>;
 #[derive(Default)]
 struct State {
     append: Option<AppendFault>,
-    read: bool,
+    /// After so many reads one fails.
+    read: Option<u64>,
     refusing: bool,
     crashed: bool,
     /// Up to where it would survive a crash; none: all of it.
@@ -149,15 +150,15 @@ impl FaultyLog {
         self.state().append = Some(fault);
     }
 
-    /// The next read fails.
-    pub fn arm_read(&self) {
-        self.state().read = true;
+    /// After so many reads one fails.
+    pub fn arm_read(&self, after: u64) {
+        self.state().read = Some(after);
     }
 
     /// Nothing is armed any more.
     pub fn disarm(&self) {
         let mut state = self.state();
-        (state.append, state.read) = (None, false);
+        (state.append, state.read) = (None, None);
         state.heal();
     }
 
@@ -426,7 +427,11 @@ impl FaultyReader {
 
 impl Reader for FaultyReader {
     fn next_run(&mut self, until: u64) -> Result<Option<Records<'_>>, LogError> {
-        if std::mem::take(&mut self.log.state().read) {
+        let mut state = self.log.state();
+        let left = state.read.take();
+        state.read = left.and_then(|left| left.checked_sub(1));
+        drop(state);
+        if left == Some(0) {
             return Err(LogError::Io {
                 what: "reading".to_owned(),
                 kind: io::ErrorKind::Other,

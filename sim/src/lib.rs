@@ -30,6 +30,11 @@ mod story;
 mod truth;
 mod world;
 
+use std::collections::BTreeMap;
+
+use contract::views::{View, order_timeline};
+use generator::{Cells, rows};
+
 pub use canary::Canary;
 pub use story::Story;
 pub use world::Violation;
@@ -48,6 +53,8 @@ pub struct Report {
     pub epochs: u64,
     /// How many processes were started.
     pub starts: u64,
+    /// What has happened, and how often.
+    pub reached: BTreeMap<String, u64>,
 }
 
 /// How many steps a run has before it settles, unless it is said otherwise.
@@ -71,7 +78,22 @@ impl World {
             self.step()?;
         }
         self.settle()?;
-        self.check_end()
+        self.check_end()?;
+        self.count_notes();
+        Ok(())
+    }
+
+    /// Counts what was noted of orders and their payments, where the bank speaks for itself.
+    fn count_notes(&mut self) {
+        let of_row = |row: Cells<'_>| row.maybe_text(order_timeline::note).map(str::to_owned);
+        let notes: Vec<String> = rows(self.truth.tables(), View::OrderTimeline)
+            .filter_map(of_row)
+            .collect();
+        if !self.is_wild {
+            for note in notes {
+                self.reaches(format!("note {note}"));
+            }
+        }
     }
 
     /// Tells what kind of world it is.
@@ -91,6 +113,8 @@ impl World {
         } else {
             ""
         };
+        self.reaches(log);
+        self.reaches(store);
         self.tell(format!("{log} and {store}{bank}"));
     }
 
@@ -104,6 +128,7 @@ impl World {
             story: self.story,
             epochs: self.truth.epoch().0,
             starts: self.starts,
+            reached: self.reached,
         }
     }
 }

@@ -190,6 +190,12 @@ impl Node {
         self.open.is_some()
     }
 
+    /// Whether epochs were handed out that nobody knows to be decided.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
+        !self.handed_out.is_empty()
+    }
+
     /// The clock is accepted as it is.
     pub fn accept_clock(&mut self, now: Now) {
         self.conductor.accept_clock(now);

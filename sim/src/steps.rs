@@ -14,6 +14,7 @@ use streams::{Batch, Log, timeline};
 use crate::bank::{self, Answer};
 use crate::canary::Canary;
 use crate::faulty_log::{AppendFault, each_record};
+use crate::node::Node;
 use crate::store::CommitFault;
 use crate::world::{Checked, Event, World, about_order, violated};
 
@@ -82,7 +83,7 @@ impl World {
             Step::Crash => self.crash("the machine stops")?,
             Step::AppendFault => self.arm_append(),
             Step::CommitFault => self.arm_commit(),
-            Step::ReadFault => self.log.arm_read(),
+            Step::ReadFault => self.log.arm_read(self.rng.below(8)),
             Step::Heal => self.log.disarm(),
             Step::Jump => self.jump(),
             Step::TakeOver => self.take_over()?,
@@ -213,6 +214,7 @@ impl World {
             (AppendFault::CrashAfter, 16),
             (AppendFault::Slow(ms), 20),
         ]);
+        self.reaches(format!("append {fault:?}").split('(').next().unwrap_or_default());
         self.tell(format!("the next append: {fault:?}"));
         self.log.arm(fault);
     }
@@ -225,6 +227,7 @@ impl World {
             (CommitFault::DoubtLost, 20),
             (CommitFault::CrashAfter, 15),
         ]);
+        self.reaches(format!("commit {fault:?}"));
         self.tell(format!("the next commit: {fault:?}"));
         self.store.arm(fault);
     }
@@ -256,6 +259,7 @@ impl World {
         let mut batch = Batch::new(self.clock.now().wall.ms());
         batch.push(timeline::TOPIC, 0, Some(b"timeline"), Some(value.as_bytes()));
         let done = self.log.append(&batch).is_ok();
+        self.reaches("somebody else binds");
         self.tell(format!("somebody else binds epoch {epoch}: {done}"));
     }
 
@@ -329,6 +333,12 @@ impl World {
     /// All processes end, wherever they stand. What was not durable is gone.
     pub(crate) fn crash(&mut self, why: &str) -> Checked {
         self.tell(why);
+        let node = self.node.as_ref();
+        if node.is_some_and(Node::is_within_an_epoch) {
+            self.reaches("a crash within an epoch");
+        } else if node.is_some_and(Node::is_undecided) {
+            self.reaches("a crash before an epoch is decided");
+        }
         for node in [self.node.take(), self.paused.take()].into_iter().flatten() {
             node.stop();
         }

@@ -99,6 +99,8 @@ pub struct World {
     /// By how much the wall clock was set.
     pub(crate) skew_ms: i64,
     pub(crate) story: Story,
+    /// What has happened, and how often.
+    pub(crate) reached: BTreeMap<String, u64>,
 }
 
 impl World {
@@ -135,6 +137,7 @@ impl World {
             last_clock: Time::default(),
             skew_ms: 0,
             story: Story::new(verbose),
+            reached: BTreeMap::new(),
             rng,
             clock,
         }
@@ -144,6 +147,11 @@ impl World {
     pub(crate) fn tell(&mut self, what: impl AsRef<str>) {
         let wall = self.clock.now().wall;
         self.story.tell(format!("{wall} {}", what.as_ref()));
+    }
+
+    /// Counts something that a run should sometimes reach.
+    pub(crate) fn reaches(&mut self, what: impl Into<String>) {
+        *self.reached.entry(what.into()).or_default() += 1;
     }
 
     /// A number that nobody had.
@@ -198,6 +206,9 @@ impl World {
             }
             Err(_) => true,
         };
+        if let Err(error) = &done {
+            self.reaches(format!("a sender hears {}", variant(error)));
+        }
         let how = done.map_or_else(|error| error.to_string(), |_| "acknowledged".to_owned());
         self.tell(format!(
             "sending {id} of {} records: {how}",
@@ -219,6 +230,13 @@ pub(crate) fn about_order(topic: Topic, order_id: &str, record: &Value) -> Plann
         key: Some(order_id.as_bytes().to_vec()),
         value: Some(record.to_string().into_bytes()),
     }
+}
+
+/// The name of an enum's variant.
+pub(crate) fn variant(value: &impl std::fmt::Debug) -> String {
+    let text = format!("{value:?}");
+    let end = text.find(|c: char| !c.is_alphanumeric());
+    text[..end.unwrap_or(text.len())].to_owned()
 }
 
 /// The header that names the sending that a record belongs to.

@@ -2,7 +2,8 @@
 //!
 //! Synthetic orders, each through its life: placed (the order, 2.5 lines, a first timeline row), submitted
 //! (a payment, a command, a patch), confirmed (patches of all three). 8.2 rows an order are made, and as many
-//! changed again. Commits hold a fixed number of orders; what happens to an order later comes in later commits.
+//! changed again. Commits hold a fixed number of orders; what happens to an order later comes in later
+//! commits.
 //!
 //! `cargo bench -p millrace-sinks --bench sqlite -- [ORDERS] [time|random] [ORDERS_PER_COMMIT] [DIRECTORY]`
 
@@ -366,8 +367,8 @@ fn main() {
     let orders = f64::from(u32::try_from(orders).expect("fewer orders"));
     let size = std::fs::metadata(directory.join("views.sqlite")).map_or(0, |m| m.len() >> 20);
     println!(
-        "{} ids: {:.0} orders/s, {:.0} changes/s, {:.1} rows and {:.1} changes an order; cpu {:.2} cores, {:.1} us an \
-         order; longest commit {} ms, indexes {} ms, file {size} MiB, peak WAL now {} MiB",
+        "{} ids: {:.0} orders/s, {:.0} changes/s, {:.1} rows and {:.1} changes an order; cpu {:.2} cores, \
+         {:.1} us an order; longest commit {} ms, indexes {} ms, file {size} MiB, peak WAL now {} MiB",
         if random { "random" } else { "time-ordered" },
         orders / took,
         f64::from(u32::try_from(run.changes).expect("fewer changes")) / took,

@@ -261,86 +261,121 @@ fn a_replay_is_stopped_at_the_first_epoch_that_differs() {
     assert!(Replay::new(Vec::new()).arrived());
 }
 
-#[test]
-fn a_queue_is_bounded_in_order_and_refilled_when_it_overflows() {
-    let mut overflows = 0;
-    for seed in 0..4000_u64 {
-        let mut state = seed;
-        let mut roll = |sides: u64| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % sides
-        };
-        let size = |n: u64| usize::try_from(n).unwrap();
-        let limits = Limits {
-            epochs: size(1 + roll(5)),
-            changes: size(roll(20)),
-            bytes: size(roll(60)),
-        };
-        let batch = Limits {
-            epochs: size(1 + roll(3)),
-            changes: size(roll(15)),
-            bytes: size(roll(40)),
-        };
-        let mut queue = FollowQueue::new(limits, None);
-        // What the sink holds, the next epoch, sizes of those that wait.
-        let (mut held, mut next, mut waits) = (0, 1, std::collections::VecDeque::new());
-        for _ in 0..40 {
-            if roll(3) > 0 {
-                let this = Size {
-                    changes: size(roll(12)),
-                    bytes: size(roll(30)),
-                };
-                let pushed = queue.push(Epoch(next), this, next);
-                waits.push_back(this);
-                let sum = |f: fn(&Size) -> usize| waits.iter().map(f).sum::<usize>();
-                let fits = waits.len() <= limits.epochs
-                    && sum(|s| s.changes) <= limits.changes
-                    && sum(|s| s.bytes) <= limits.bytes;
-                assert_eq!(pushed, fits || waits.len() == 1, "seed {seed}");
-                assert!(
-                    !pushed || queue.push(Epoch(next), this, next),
-                    "again, passed over"
-                );
-                next += 1;
-                if !pushed {
-                    overflows += 1;
-                    assert_eq!(queue.waiting(), (0, Size::default()));
-                    assert!(
-                        !queue.push(Epoch(next), this, next),
-                        "dropped until it is refilled"
-                    );
-                    assert_eq!(queue.take(&batch), Taken::Refill);
-                    held = next - 1 - roll(2);
-                    queue.refilled(Epoch(held));
-                    waits.clear();
-                    next = held + 1;
+/// A queue under test, and what must be true of it.
+struct Model {
+    queue: FollowQueue<u64>,
+    limits: Limits,
+    /// The last epoch that the sink holds, the next to be pushed, the first that must not be missed.
+    held: u64,
+    next: u64,
+    /// Sizes of what waits.
+    waits: Vec<(u64, Size)>,
+    /// Dropped epochs since the last refill, and whether that goes on.
+    lost: u64,
+    dropping: bool,
+}
+
+fn total(waits: &[(u64, Size)]) -> (usize, Size) {
+    let sum = |of: fn(&Size) -> usize| waits.iter().map(|(_, size)| of(size)).sum();
+    let (changes, bytes) = (sum(|size| size.changes), sum(|size| size.bytes));
+    (waits.len(), Size { changes, bytes })
+}
+
+fn fits((epochs, size): (usize, Size), limits: &Limits) -> bool {
+    epochs <= limits.epochs && size.changes <= limits.changes && size.bytes <= limits.bytes
+}
+
+impl Model {
+    fn push(&mut self, size: Size) {
+        let epoch = self.next;
+        self.next += 1;
+        let pushed = self.queue.push(Epoch(epoch), size, epoch);
+        self.waits.push((epoch, size));
+        let full = !fits(total(&self.waits), &self.limits) && self.waits.len() > 1;
+        self.dropping |= full;
+        if self.dropping {
+            self.waits.clear();
+            self.lost = epoch;
+        }
+        assert_eq!(pushed, !self.dropping, "epoch {epoch}");
+        assert_eq!(self.queue.waiting(), total(&self.waits));
+        assert!(self.queue.push(Epoch(epoch), size, epoch), "again: passed over");
+    }
+
+    /// Takes, and commits or refills with the rows of an epoch that lies `behind` the last one.
+    fn take(&mut self, batch: &Limits, behind: u64, while_filling: &[Size]) {
+        let refill = self.lost > self.held;
+        match self.queue.take(batch) {
+            Taken::Nothing => assert!(self.waits.is_empty() && !refill),
+            Taken::Commit(epochs) => {
+                assert!(!refill, "epochs are missing");
+                for (epoch, payload) in &epochs {
+                    self.held += 1;
+                    assert_eq!((epoch.0, *payload), (self.held, self.held), "none left out");
                 }
-                continue;
+                let taken: Vec<_> = self.waits.drain(..epochs.len()).collect();
+                assert!(taken.len() == 1 || fits(total(&taken), batch), "more than fits");
+                if let Some(next) = self.waits.first() {
+                    let more = [taken.as_slice(), &[*next]].concat();
+                    assert!(!fits(total(&more), batch), "one more would have fit");
+                }
             }
-            match queue.take(&batch) {
-                Taken::Nothing => assert!(waits.is_empty(), "seed {seed}"),
-                Taken::Refill => panic!("seed {seed}: nothing overflowed"),
-                Taken::Commit(epochs) => {
-                    let (mut changes, mut bytes) = (0, 0);
-                    for (index, (epoch, payload)) in epochs.iter().enumerate() {
-                        held += 1;
-                        assert_eq!((epoch.0, *payload), (held, held), "seed {seed}: none left out");
-                        let size = waits.pop_front().unwrap();
-                        (changes, bytes) = (changes + size.changes, bytes + size.bytes);
-                        let within = index < batch.epochs && changes <= batch.changes && bytes <= batch.bytes;
-                        assert!(within || index == 0, "seed {seed}: more than fits");
-                    }
-                    if let Some(size) = waits.front() {
-                        let full = epochs.len() == batch.epochs
-                            || changes + size.changes > batch.changes
-                            || bytes + size.bytes > batch.bytes;
-                        assert!(full, "seed {seed}: one more would have fit");
-                    }
-                }
+            Taken::Refill => {
+                assert!(refill, "nothing was dropped");
+                self.dropping = false;
+                let snapshot = (self.next - 1).saturating_sub(behind).max(self.held);
+                while_filling.iter().for_each(|size| self.push(*size));
+                self.held = snapshot;
+                self.waits.retain(|(epoch, _)| *epoch > snapshot);
+                assert_eq!(self.queue.refilled(Epoch(snapshot)), self.lost <= snapshot);
+                assert_eq!(self.queue.waiting(), total(&self.waits));
             }
         }
     }
-    assert!(overflows > 1000, "{overflows}");
+}
+
+#[test]
+fn a_queue_is_bounded_in_order_and_refilled_when_it_overflows() {
+    let (mut overflows, mut again) = (0, 0);
+    for seed in 0..4000_u64 {
+        let mut state = seed;
+        let mut roll = |sides: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap() % sides
+        };
+        let mut limits = |epochs, changes, bytes| Limits {
+            epochs: 1 + roll(epochs),
+            changes: roll(changes),
+            bytes: roll(bytes),
+        };
+        let (limits, batch) = (limits(5, 20, 60), limits(3, 15, 40));
+        let mut model = Model {
+            queue: FollowQueue::new(limits, None),
+            limits,
+            held: 0,
+            next: 1,
+            waits: Vec::new(),
+            lost: 0,
+            dropping: false,
+        };
+        for _ in 0..40 {
+            let mut size = || Size {
+                changes: roll(12),
+                bytes: roll(30),
+            };
+            if size().changes < 8 {
+                model.push(size());
+                continue;
+            }
+            let sizes: Vec<Size> = (0..size().changes / 4).map(|_| size()).collect();
+            let behind = u64::from(size().bytes < 5);
+            let refill = model.lost > model.held;
+            model.take(&batch, behind, &sizes);
+            overflows += u32::from(refill);
+            again += u32::from(refill && model.lost > model.held);
+        }
+    }
+    assert!(overflows > 1000 && again > 100, "{overflows} {again}");
 }

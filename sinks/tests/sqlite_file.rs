@@ -167,7 +167,8 @@ fn the_api_s_reads_seek_and_never_sort() {
     let mut shell = Shell::open(&directory.config.path);
     for sql in [
         "SELECT * FROM orders WHERE customer_id = 'a' ORDER BY placed_at DESC, order_id LIMIT 50",
-        "SELECT * FROM orders WHERE customer_id = 'a' AND (placed_at < 't' OR placed_at = 't' AND order_id > 'o') \
+        "SELECT * FROM orders WHERE customer_id = 'a' \
+         AND (placed_at < 't' OR placed_at = 't' AND order_id > 'o') \
          ORDER BY placed_at DESC, order_id LIMIT 50",
         "SELECT * FROM orders WHERE status = 'paying' ORDER BY placed_at DESC, order_id LIMIT 50",
         "SELECT * FROM orders ORDER BY placed_at DESC, order_id LIMIT 50",

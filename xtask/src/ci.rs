@@ -30,8 +30,17 @@ pub fn run() -> Outcome {
         Some(why) => println!("fuzz left out: {why}"),
     }
     summary.step("tests", || test::run(FUZZ_SECONDS));
+    summary.step("simulator: 3,000 seeds", || simulator(&["--seeds", "0..3000"]));
+    summary.step("simulator: every planted bug is found", || {
+        simulator(&["--canary", "all"])
+    });
     summary.step("README: cargo run --release -- demo --exit", demo);
     summary.finish()
+}
+
+fn simulator(args: &[&str]) -> Outcome {
+    let run = ["run", "--release", "--package", "millrace-sim", "--"];
+    passes(cargo(&run).args(args), "see above; --seed N replays a seed")
 }
 
 fn demo() -> Outcome {

@@ -40,8 +40,19 @@ pub enum Taken<T> {
     Nothing,
     /// Commit these epochs, in order; there is at least one.
     Commit(Vec<(Epoch, T)>),
-    /// The queue overflowed: fill the sink again, then call [`FollowQueue::refilled`].
+    /// The queue overflowed: take a snapshot of the view store now, fill the sink with it, then call
+    /// [`FollowQueue::refilled`].
     Refill,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// What waits follows on what the sink holds.
+    Following,
+    /// Epochs were dropped, and are until the sink begins to be filled.
+    Overflowed,
+    /// The sink is being filled; what has come since waits.
+    Refilling,
 }
 
 /// A bounded queue of epochs for one sink.
@@ -50,9 +61,11 @@ pub struct FollowQueue<T> {
     limits: Limits,
     waiting: VecDeque<(Epoch, Size, T)>,
     size: Size,
-    overflowed: bool,
-    /// The last epoch that the sink holds or that was queued; an earlier one is not queued again.
+    state: State,
+    /// The last epoch that the sink holds or that was pushed; an earlier one is not queued again.
     last: Option<Epoch>,
+    /// The last epoch that was dropped.
+    lost: Option<Epoch>,
 }
 
 impl<T> FollowQueue<T> {
@@ -63,37 +76,39 @@ impl<T> FollowQueue<T> {
             limits,
             waiting: VecDeque::new(),
             size: Size::default(),
-            overflowed: false,
+            state: State::Following,
             last,
+            lost: None,
         }
     }
 
-    /// Queues an epoch's changes. `false`: the queue has overflowed, now or before, and holds nothing.
-    /// Epochs that the sink holds already are passed over.
+    /// Queues the next epoch's changes. `false`: they were dropped, as the queue has overflowed, now or
+    /// before. Epochs that came already are passed over.
     pub fn push(&mut self, epoch: Epoch, size: Size, changes: T) -> bool {
-        if self.overflowed {
-            return false;
-        }
         if Some(epoch) <= self.last {
             return true;
         }
+        self.last = Some(epoch);
         let sum = plus(self.size, size);
         // What is larger than the limits all by itself still has to get through.
-        if !self.waiting.is_empty() && !self.limits.hold(self.waiting.len() + 1, sum) {
+        let full = !self.waiting.is_empty() && !self.limits.hold(self.waiting.len() + 1, sum);
+        if full || self.state == State::Overflowed {
             self.waiting.clear();
             self.size = Size::default();
-            self.overflowed = true;
+            self.state = State::Overflowed;
+            self.lost = Some(epoch);
             return false;
         }
         self.size = sum;
-        self.last = Some(epoch);
         self.waiting.push_back((epoch, size, changes));
         true
     }
 
     /// Takes as many epochs as go into one commit: at least one, and as many more as the limits allow.
     pub fn take(&mut self, commit: &Limits) -> Taken<T> {
-        if self.overflowed {
+        if self.state != State::Following {
+            // From now on epochs are kept: the snapshot is taken after this.
+            self.state = State::Refilling;
             return Taken::Refill;
         }
         let mut taken = Vec::new();
@@ -107,8 +122,7 @@ impl<T> FollowQueue<T> {
             let (epoch, _, changes) = self.waiting.pop_front().expect("there is a front");
             taken.push((epoch, changes));
         }
-        self.size.changes -= size.changes;
-        self.size.bytes -= size.bytes;
+        self.size = minus(self.size, size);
         if taken.is_empty() {
             Taken::Nothing
         } else {
@@ -116,13 +130,24 @@ impl<T> FollowQueue<T> {
         }
     }
 
-    /// The sink was filled with the rows at `epoch`: it follows from there. Whoever pushes must go on with
-    /// the epoch after it, or an earlier one.
-    pub fn refilled(&mut self, epoch: Epoch) {
-        self.waiting.clear();
-        self.size = Size::default();
-        self.overflowed = false;
-        self.last = Some(epoch);
+    /// The sink was filled with the rows at `epoch`, from a snapshot taken after [`Taken::Refill`] was
+    /// answered. `true`: it follows from there. `false`: later epochs than that were dropped, so it has to be
+    /// filled again, from a later snapshot.
+    pub fn refilled(&mut self, epoch: Epoch) -> bool {
+        while self
+            .waiting
+            .front()
+            .is_some_and(|(waiting, ..)| *waiting <= epoch)
+        {
+            let (_, size, _) = self.waiting.pop_front().expect("there is a front");
+            self.size = minus(self.size, size);
+        }
+        self.last = self.last.max(Some(epoch));
+        let whole = self.lost <= Some(epoch);
+        if whole {
+            self.state = State::Following;
+        }
+        whole
     }
 
     /// How many epochs wait, and how much is in them.
@@ -136,5 +161,12 @@ fn plus(a: Size, b: Size) -> Size {
     Size {
         changes: a.changes.saturating_add(b.changes),
         bytes: a.bytes.saturating_add(b.bytes),
+    }
+}
+
+fn minus(a: Size, b: Size) -> Size {
+    Size {
+        changes: a.changes.saturating_sub(b.changes),
+        bytes: a.bytes.saturating_sub(b.bytes),
     }
 }

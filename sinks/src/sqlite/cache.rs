@@ -3,18 +3,18 @@
 //! The cache is cut into shards, each under a lock of its own; each knows the epoch at which all its rows are
 //! so, or that it can't tell. Around each commit:
 //!
-//! 1. *Before* SQLite commits, every shard forgets its epoch ([`Cache::hold`]): from now on every read goes to
-//!    the file.
+//! 1. *Before* SQLite commits, every shard forgets its epoch ([`Cache::hold`]): from now on every read goes
+//!    to the file.
 //! 2. SQLite commits; a reader may see the new epoch from now on, and not earlier.
 //! 3. Every shard applies the changes to the rows that it has and takes the new epoch ([`Cache::follow`]).
 //!
-//! So whatever the cache answers with is never older than what any reader has seen: an answer of epoch e is
-//! given only while no shard has taken part in step 1 of a later commit or after that commit's step 3, when it
-//! is an answer of the later epoch. A row that a reader brings is kept only if its shard stands at the very
-//! epoch that it was read at.
+//! So no answer is older than what any reader has seen. An answer of epoch e comes from a shard before its
+//! step 1 of the commit after e, when nobody can have seen more than e; after step 3 its answers are of the
+//! later epoch. A row that a reader brings is kept only if its shard stands at the very epoch that it was
+//! read at.
 //!
-//! Another process may write the file (it has taken over). A reader that sees an epoch above its shard's makes
-//! the whole cache forget everything: it stays so until this store commits again.
+//! Another process may write the file (it has taken over). A reader that sees an epoch above its shard's
+//! makes the whole cache forget everything: it stays so until this store commits again.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -17,8 +17,8 @@ use crate::{Frontier, SinkError};
 pub(super) const SELECT: &str =
     "SELECT installation, generation, epoch, clock, ends, digest, logic FROM millrace_frontier";
 
-const STORE: &str = "INSERT OR REPLACE INTO millrace_frontier (rowid, installation, generation, epoch, clock, \
-                     ends, digest, logic) VALUES (1, ?, ?, ?, ?, ?, ?, ?)";
+const STORE: &str = "INSERT OR REPLACE INTO millrace_frontier (rowid, installation, generation, epoch, \
+                     clock, ends, digest, logic) VALUES (1, ?, ?, ?, ?, ?, ?, ?)";
 
 /// Where the store stands; `None`: it is empty.
 pub(super) async fn load(connection: &mut Connection) -> Result<Option<Frontier>, SinkError> {

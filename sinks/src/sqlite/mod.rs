@@ -1,14 +1,31 @@
 //! The view store: every row of every view at one frontier, in one SQLite file.
 //!
-//! Each view is a table; rows and frontier change in one transaction ([`Sink::commit`]). The file is open to
-//! everybody who can read SQLite; only this store writes it.
+//! Each view is a table; rows and frontier change in one transaction ([`Sink::commit`]). Anybody who can read
+//! SQLite may read the file; only this store writes it. [`Readers`] read it for us, each on a connection of
+//! its own, and remember rows that were read lately.
 //!
 //! # Guarantees
 //! - After any crash of the process the rows are those of the frontier's epoch. With
 //!   [`Synchronous::Normal`] a crash of the machine may take the last commits, each whole: the log replays
 //!   them.
-//! - No file is written to that is not ours.
-//! - A commit that fails changes nothing; the reason says whether trying again helps.
+//! - No file is written to that is not ours, word for word ([`schema`]).
+//! - A commit that fails changes nothing; the reason says whether trying again helps. A full disk, a foreign
+//!   lock, and a foreign reader that keeps the write-ahead log from being emptied ([`wal`]) pass by
+//!   themselves.
+//! - What is read belongs to the epoch that the answer names, and no answer is older than one that was given
+//!   before it began ([`cache`]).
+//!
+//! # Non-guarantees
+//! - Somebody who edits the file is noticed where a value can't be, or a row that changes is missing; not
+//!   where one good value was replaced by another. `millrace verify` notices that.
+//! - A refill is one transaction: for a while it takes the room of all rows a second time.
+//! - The sign of a negative zero is lost, and SQLite keeps a double that is no number as null; no view has
+//!   either.
+//!
+//! # The way changes take
+//! [`write`] turns deltas into statements of up to 64 rows. Indexes that only readers need are built by
+//! [`Sink::caught_up`], or at the end of a refill: filling the tables without them is half the work. A file
+//! that was left before that is told by the indexes that it lacks.
 
 mod cache;
 mod connection;

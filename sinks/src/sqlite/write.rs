@@ -1,6 +1,8 @@
 //! Changes as SQL: statements of many rows each, of a few fixed sizes, so that each is prepared once.
 //!
-//! Changes come sorted by key and are written so: the pages of a table are visited once, in order.
+//! Changes come sorted by key and are written so: the pages of an index are visited once, in order. A
+//! statement that fails rolls everything back (`OR ROLLBACK`), as its commit would anyway: so SQLite need not
+//! keep what it takes to undo that statement alone.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -60,7 +62,7 @@ fn placeholders(rows: usize, values: usize) -> String {
 fn upsert(view: View, rows: usize) -> String {
     let schema = view.schema();
     let mut sql = format!(
-        "INSERT INTO {} VALUES {} ON CONFLICT ({}) DO UPDATE SET ",
+        "INSERT OR ROLLBACK INTO {} VALUES {} ON CONFLICT ({}) DO UPDATE SET ",
         schema.name,
         placeholders(rows, schema.columns.len()),
         list(key(view))
@@ -86,7 +88,7 @@ fn delete(view: View, rows: usize) -> String {
 /// The values stand first in the join, so each row is sought by its key.
 fn patch(view: View, columns: &[u8], rows: usize) -> String {
     let schema = view.schema();
-    let mut sql = format!("UPDATE {} AS t SET ", schema.name);
+    let mut sql = format!("UPDATE OR ROLLBACK {} AS t SET ", schema.name);
     for (index, column) in columns.iter().enumerate() {
         let comma = if index == 0 { "" } else { ", " };
         let name = quoted(schema.columns[usize::from(*column)].name);

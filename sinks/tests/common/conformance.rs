@@ -203,10 +203,15 @@ pub fn a_commit_elsewhere_changes_nothing(place: &dyn Place, seed: u64) {
         let error = refused(place, sink.as_mut(), &history, &wrong, seed);
         let found = Some(history.frontier().epoch);
         let expected = wrong.after;
-        assert!(
-            matches!(&error, SinkError::Elsewhere { found: f, expected: e, .. } if *f == found && *e == expected),
-            "{error:?}"
-        );
+        let SinkError::Elsewhere {
+            found: told,
+            expected: wanted,
+            ..
+        } = &error
+        else {
+            panic!("{error:?}");
+        };
+        assert_eq!((*told, *wanted), (found, expected));
     }
     // An empty sink does not begin in the middle either.
     let mut commit = commit_of(&[history.advance()]);

@@ -23,7 +23,14 @@ const HARMLESS: &[(&str, &[&str])] = &[
     ("a hasher that hashbrown knows, and we don't use", &["foldhash"]),
     (
         "fixed hashes",
-        &["siphasher", "sha2", "digest", "block-buffer", "crypto-common"],
+        &[
+            "siphasher",
+            "xxhash-rust",
+            "sha2",
+            "digest",
+            "block-buffer",
+            "crypto-common",
+        ],
     ),
     (
         "types for those",
