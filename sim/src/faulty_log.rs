@@ -12,13 +12,13 @@ use contract::log::Topic;
 use disk::{Fault, SimDisk};
 use streams::embedded::Config;
 use streams::{
-    Appended, Batch, EmbeddedLog, Log, LogError, MemoryLog, NextOffsets, Reader, Record, Records,
-    TopicPartitions, timeline,
+    Appended, Batch, EmbeddedLog, Log, LogError, MemoryLog, NextOffsets, Reader, TopicPartitions, timeline,
 };
 
 use crate::canary::Canary;
 use crate::clock::VirtualClock;
 use crate::node::installation;
+use crate::reading::{FaultyReader, each_record, ends};
 
 /// Partitions of each input topic.
 pub const PARTITIONS: u32 = 4;
@@ -153,6 +153,14 @@ impl FaultyLog {
     /// After so many reads one fails.
     pub fn arm_read(&self, after: u64) {
         self.state().read = Some(after);
+    }
+
+    /// Whether the read that is about to begin fails.
+    pub(crate) fn takes_read_fault(&self) -> bool {
+        let mut state = self.state();
+        let left = state.read.take();
+        state.read = left.and_then(|left| left.checked_sub(1));
+        left == Some(0)
     }
 
     /// Nothing is armed any more.
@@ -306,41 +314,6 @@ impl FaultyLog {
     }
 }
 
-/// The next offsets of a log.
-#[must_use]
-pub fn ends(log: &dyn Log) -> Ends {
-    let of = |topic: TopicPartitions| {
-        let ends = log.ends(&topic.name).expect("a log knows its topics");
-        (topic.name, ends)
-    };
-    log.topics().into_iter().map(of).collect()
-}
-
-/// Every record of a partition from an offset up to another.
-///
-/// # Panics
-/// If the log does not hold them.
-pub fn each_record(
-    log: &dyn Log,
-    topic: &str,
-    partition: u32,
-    offsets: std::ops::Range<u64>,
-    mut each: impl FnMut(Record<'_>),
-) {
-    if offsets.is_empty() {
-        return;
-    }
-    let reader = log.read(topic, partition, offsets.start);
-    let mut reader = reader.expect("the log holds what was bound or counted");
-    while reader.offset() < offsets.end {
-        let run = reader
-            .next_run(offsets.end)
-            .expect("a real log reads what it holds");
-        run.expect("the log holds what was bound or counted")
-            .for_each(&mut each);
-    }
-}
-
 /// A copy of a log up to some offsets.
 fn cut(log: &dyn Log, until: &Ends) -> MemoryLog {
     let copy = empty();
@@ -398,56 +371,5 @@ impl Log for FaultyLog {
 
     fn trim(&self, topic: &str, partition: u32, before: u64) -> Result<(), LogError> {
         self.inner().trim(topic, partition, before)
-    }
-}
-
-struct FaultyReader {
-    inner: Box<dyn Reader>,
-    log: FaultyLog,
-    /// Of records for the same epoch the last counts: a bug that is planted.
-    last_counts: bool,
-}
-
-impl FaultyReader {
-    /// Whether a later record binds the same epoch as the next one.
-    fn is_superseded(&self) -> bool {
-        let log = self.log.inner();
-        let at = self.inner.offset();
-        let end = ends(log.as_ref())[timeline::TOPIC][0];
-        let mut epochs = Vec::new();
-        each_record(log.as_ref(), timeline::TOPIC, 0, at..end, |record| {
-            let value = serde_json::from_slice::<serde_json::Value>(record.value.unwrap_or_default());
-            epochs.push(value.ok().and_then(|value| value["epoch"].as_u64()));
-        });
-        epochs
-            .split_first()
-            .is_some_and(|(first, rest)| rest.contains(first))
-    }
-}
-
-impl Reader for FaultyReader {
-    fn next_run(&mut self, until: u64) -> Result<Option<Records<'_>>, LogError> {
-        let mut state = self.log.state();
-        let left = state.read.take();
-        state.read = left.and_then(|left| left.checked_sub(1));
-        drop(state);
-        if left == Some(0) {
-            return Err(LogError::Io {
-                what: "reading".to_owned(),
-                kind: io::ErrorKind::Other,
-                text: "simulated".to_owned(),
-            });
-        }
-        if !self.last_counts {
-            return self.inner.next_run(until);
-        }
-        while self.is_superseded() {
-            self.inner.next_run(self.inner.offset() + 1)?;
-        }
-        self.inner.next_run(until.min(self.inner.offset() + 1))
-    }
-
-    fn offset(&self) -> u64 {
-        self.inner.offset()
     }
 }

@@ -23,6 +23,7 @@ pub mod faulty_log;
 mod file_store;
 pub mod node;
 mod plant;
+mod reading;
 mod settle;
 mod steps;
 pub mod store;

@@ -13,8 +13,9 @@ use streams::{Batch, Log, timeline};
 
 use crate::bank::{self, Answer};
 use crate::canary::Canary;
-use crate::faulty_log::{AppendFault, each_record};
+use crate::faulty_log::AppendFault;
 use crate::node::Node;
+use crate::reading::each_record;
 use crate::store::CommitFault;
 use crate::world::{Checked, Event, World, about_order, violated};
 
