@@ -126,8 +126,8 @@ impl Bank {
             }
             (None, Some(_)) if self.is_healthy => Answer::Refunded(command.amount),
             (None, Some(_)) => match rng.below(100) {
-                0..15 => Answer::Failed,
-                15..22 if command.amount > 1 => Answer::Refunded(command.amount / 2),
+                0..18 => Answer::Failed,
+                18..32 if command.amount > 1 => Answer::Refunded(command.amount / 2),
                 _ => Answer::Refunded(command.amount),
             },
         };

@@ -44,6 +44,7 @@ canaries! {
     ResumedEarly "resumed-early" "after a restart an epoch that the store holds is written once more",
     CommittedTwice "committed-twice" "a commit in doubt that counted is taken for failed and made again",
     CommitLost "commit-lost" "a commit in doubt that did not count is taken for done",
+    OtherLogic "other-logic" "other rules go on with the store, and digests are not compared",
     NoFence "no-fence" "the store takes commits of a generation that was replaced",
     DoubleCharge "double-charge" "the connector asks the bank without an idempotency key",
     ForgottenCommands "forgotten-commands" "after a restart the connector does not look for older commands",
@@ -51,6 +52,12 @@ canaries! {
 }
 
 impl Canary {
+    /// Whether it is about what a crash takes of the log.
+    #[must_use]
+    pub const fn is_of_durability(self) -> bool {
+        matches!(self, Canary::AcknowledgedEarly | Canary::TailCut)
+    }
+
     /// The one of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Canary> {

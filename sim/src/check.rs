@@ -10,7 +10,8 @@ use generator::rows;
 use sinks::Frontier;
 use streams::timeline;
 
-use crate::faulty_log::{Ends, each_record, ends};
+use crate::faulty_log::Ends;
+use crate::reading::{each_record, ends};
 use crate::store::VIEWS;
 use crate::world::{Checked, HEADER, Violation, World, violated};
 
@@ -43,12 +44,22 @@ impl World {
         let Some(frontier) = frontier else {
             return Ok(());
         };
-        check_durable(&frontier, &self.log.durable_ends())?;
+        let durable = self.log.durable_ends();
+        check_durable(&frontier, &durable)?;
         let log = self.log.inner();
         self.truth
             .go_on(log.as_ref(), frontier.epoch)
             .map_err(Violation)?;
         if self.truth.epoch() == frontier.epoch {
+            if durable[timeline::TOPIC]
+                .iter()
+                .any(|end| *end < self.truth.timeline_end())
+            {
+                return violated(format!(
+                    "the store shows epoch {}, whose binding is not durable",
+                    frontier.epoch.0
+                ));
+            }
             self.check_rows(frontier.epoch)?;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Processes: how they are started, driven, paused and replaced.
 
 use crate::node::{Down, Node, Turned};
-use crate::world::{Checked, World, violated};
+use crate::world::{Checked, World, variant, violated};
 
 /// By how much the clock of epochs may lead monotonic time in one step.
 const JUMP_MS_MAX: u64 = 300_000;
@@ -22,6 +22,7 @@ impl World {
                 self.tell(format!(
                     "{me} starts with {workers} workers, {replayed} epochs are bound"
                 ));
+                self.reaches(format!("{workers} workers"));
                 self.expected = (now.wall, now.monotonic_ms);
                 self.accepted = false;
                 self.node = Some(node);
@@ -104,9 +105,14 @@ impl World {
     }
 
     fn down(&mut self, down: Down) -> Checked {
+        self.reaches(format!("a process hears {}", variant(&down)));
         match down {
             Down::LogWaits(what) | Down::StoreWaits(what) => {
                 self.tell(what);
+                let within = self.node.as_ref().is_some_and(Node::is_within_an_epoch);
+                if within && self.rng.chance(40) {
+                    return self.crash("the machine stops within an epoch");
+                }
                 Ok(())
             }
             // The one that was replaced may have written once more before anybody could fence it.
@@ -132,6 +138,7 @@ impl World {
 
     /// Somebody accepts the clock, sets it right, or has not noticed yet.
     fn clock_stopped(&mut self) {
+        self.reaches("the clock has jumped");
         self.tell("nothing is bound: the clock jumped ahead");
         match self.rng.below(3) {
             0 => self.accept_clock(),
@@ -144,6 +151,7 @@ impl World {
     }
 
     pub(crate) fn accept_clock(&mut self) {
+        self.reaches("the clock is accepted");
         self.tell("the clock is accepted");
         let now = self.clock.now();
         self.accepted = true;
@@ -154,7 +162,9 @@ impl World {
 
     /// The process pauses, another takes over.
     pub(crate) fn take_over(&mut self) -> Checked {
+        // A directory is owned by one process.
         if self.paused.is_none()
+            && !self.log.is_embedded()
             && let Some(node) = self.node.take()
         {
             self.tell(format!("{} pauses", node.me));
@@ -186,6 +196,7 @@ impl World {
             }
             Ok(()) => node.stop(),
             Err(down) => {
+                self.reaches(format!("one that was replaced hears {}", variant(&down)));
                 self.tell(format!("{} ends: {down:?}", node.me));
                 node.stop();
             }

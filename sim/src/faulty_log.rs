@@ -9,13 +9,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use contract::log::Topic;
+use disk::{Fault, SimDisk};
+use streams::embedded::Config;
 use streams::{
-    Appended, Batch, Log, LogError, MemoryLog, NextOffsets, Reader, Record, Records, TopicPartitions,
-    timeline,
+    Appended, Batch, EmbeddedLog, Log, LogError, MemoryLog, NextOffsets, Reader, TopicPartitions, timeline,
 };
 
 use crate::canary::Canary;
 use crate::clock::VirtualClock;
+use crate::node::installation;
+use crate::reading::{FaultyReader, each_record, ends};
 
 /// Partitions of each input topic.
 pub const PARTITIONS: u32 = 4;
@@ -37,6 +40,8 @@ pub enum AppendFault {
     CrashAfter,
     /// It takes so many milliseconds.
     Slow(u64),
+    /// This goes wrong at the disk operation of that number from now on; as failing where there is no disk.
+    Disk(u64, Fault),
 }
 
 /// What an append says.
@@ -48,12 +53,35 @@ pub type Ends = BTreeMap<String, Vec<u64>>;
 #[derive(Default)]
 struct State {
     append: Option<AppendFault>,
-    read: bool,
+    /// After so many reads one fails.
+    read: Option<u64>,
     refusing: bool,
     crashed: bool,
     /// Up to where it would survive a crash; none: all of it.
     durable: Option<Ends>,
     appends: u64,
+    /// Where the real log lies, if it is the embedded one.
+    disk: Option<SimDisk>,
+    /// The disk's operation at which the machine stops.
+    stops_at: Option<u64>,
+}
+
+impl State {
+    /// Whether the disk's machine has stopped.
+    fn has_stopped(&self) -> bool {
+        let operations = self.disk.as_ref().map(SimDisk::operations);
+        operations >= self.stops_at && self.stops_at.is_some()
+    }
+
+    /// Nothing goes wrong with the disk any more, unless its machine has stopped.
+    fn heal(&mut self) {
+        if !self.has_stopped()
+            && let Some(disk) = &self.disk
+        {
+            self.stops_at = None;
+            disk.heal();
+        }
+    }
 }
 
 /// The log. Clones share it.
@@ -72,17 +100,36 @@ pub fn topics() -> Vec<(&'static str, u32)> {
     input.into_iter().chain([(timeline::TOPIC, 1)]).collect()
 }
 
+/// Opens the embedded log, with small segments.
+fn open(disk: &SimDisk) -> Result<EmbeddedLog, LogError> {
+    let mut config = Config::new(installation(), &topics());
+    config.segment_bytes_max = 16 << 10;
+    EmbeddedLog::open_on(Box::new(disk.clone()), &config)
+}
+
 fn empty() -> MemoryLog {
     MemoryLog::new(&topics()).expect("the names of the topics are good")
 }
 
 impl FaultyLog {
-    /// An empty log in memory.
+    /// An empty log: the embedded one on a disk in memory, or one in memory.
+    ///
+    /// # Panics
+    /// If it can't be made, though nothing fails yet.
     #[must_use]
-    pub fn new(clock: VirtualClock, canary: Option<Canary>) -> FaultyLog {
+    pub fn new(clock: VirtualClock, is_embedded: bool, canary: Option<Canary>) -> FaultyLog {
+        let disk = is_embedded.then(SimDisk::default);
+        let inner: Arc<dyn Log> = match &disk {
+            Some(disk) => Arc::new(open(disk).expect("a new log can be made")),
+            None => Arc::new(empty()),
+        };
+        let state = State {
+            disk,
+            ..State::default()
+        };
         FaultyLog {
-            inner: Arc::new(Mutex::new(Arc::new(empty()))),
-            state: Arc::default(),
+            inner: Arc::new(Mutex::new(inner)),
+            state: Arc::new(Mutex::new(state)),
             clock,
             canary,
         }
@@ -103,15 +150,24 @@ impl FaultyLog {
         self.state().append = Some(fault);
     }
 
-    /// The next read fails.
-    pub fn arm_read(&self) {
-        self.state().read = true;
+    /// After so many reads one fails.
+    pub fn arm_read(&self, after: u64) {
+        self.state().read = Some(after);
+    }
+
+    /// Whether the read that is about to begin fails.
+    pub(crate) fn takes_read_fault(&self) -> bool {
+        let mut state = self.state();
+        let left = state.read.take();
+        state.read = left.and_then(|left| left.checked_sub(1));
+        left == Some(0)
     }
 
     /// Nothing is armed any more.
     pub fn disarm(&self) {
         let mut state = self.state();
-        (state.append, state.read) = (None, false);
+        (state.append, state.read) = (None, None);
+        state.heal();
     }
 
     /// Whether the machine has stopped meanwhile.
@@ -120,14 +176,40 @@ impl FaultyLog {
         self.state().crashed
     }
 
-    /// Opens it again after the process has ended: what was not durable is gone.
-    pub fn reopen(&self) {
+    /// Whether it lies on a disk, which one process owns.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        self.state().disk.is_some()
+    }
+
+    /// Opens it again after the process has ended: what was not durable is gone, or torn as `below` says.
+    ///
+    /// # Errors
+    /// If it can't be opened.
+    pub fn reopen(&self, below: &mut dyn FnMut(u64) -> u64) -> Result<(), LogError> {
         let mut state = self.state();
         (state.refusing, state.crashed) = (false, false);
-        if let Some(durable) = state.durable.take() {
-            let cut = cut(self.inner().as_ref(), &durable);
-            *self.inner.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(cut);
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = state.disk.take() {
+            // From here on the old process writes nothing, not even on closing.
+            let stopped = state.stops_at.take().is_some_and(|at| old.operations() >= at);
+            if !stopped {
+                old.set_fault(0, Fault::Crash);
+            }
+            // Another process sees what was written; a machine that stops leaves some of it.
+            let new = if stopped || below(2) == 0 {
+                old.torn_at_random(below)
+            } else {
+                old.copy()
+            };
+            *inner = Arc::new(empty());
+            *inner = Arc::new(open(&new)?);
+            state.disk = Some(new);
+        } else if let Some(durable) = state.durable.take() {
+            let cut = cut(inner.as_ref(), &durable);
+            *inner = Arc::new(cut);
         }
+        Ok(())
     }
 
     /// Per topic the offsets up to which it would survive a crash.
@@ -146,8 +228,14 @@ impl FaultyLog {
         }
         let what = "appending".to_owned();
         let fault = state.append.take();
+        if let (Some(AppendFault::Disk(after, fault)), Some(disk)) = (fault, state.disk.clone()) {
+            let at = disk.operations() + after;
+            disk.set_fault(at, fault);
+            state.stops_at = Some(at).filter(|_| fault == Fault::Crash);
+            return Ok(None);
+        }
         match fault {
-            Some(AppendFault::Fails) => Err(LogError::Io {
+            Some(AppendFault::Fails | AppendFault::Disk(..)) => Err(LogError::Io {
                 what,
                 kind: io::ErrorKind::Other,
                 text: "simulated".to_owned(),
@@ -203,53 +291,26 @@ impl FaultyLog {
 
     /// Whether a crash would take what was acknowledged: a bug that is planted.
     fn watches_durability(&self) -> bool {
-        matches!(self.canary, Some(Canary::AcknowledgedEarly | Canary::TailCut))
+        self.canary.is_some_and(Canary::is_of_durability)
     }
 
     fn append_with(&self, append: &mut dyn FnMut(&dyn Log) -> Done) -> Done {
         let fault = self.before()?;
         let inner = self.inner();
         let before = self.watches_durability().then(|| ends(inner.as_ref()));
-        let done = append(inner.as_ref())?;
+        let done = append(inner.as_ref());
+        let mut state = self.state();
+        if state.has_stopped() {
+            state.crashed = true;
+            let what = "appending".to_owned();
+            return Err(LogError::InDoubt { what });
+        }
+        drop(state);
+        let done = done?;
         if let Some(before) = before {
             self.planted(&before);
         }
         self.after(fault, done)
-    }
-}
-
-/// The next offsets of a log.
-#[must_use]
-pub fn ends(log: &dyn Log) -> Ends {
-    let of = |topic: TopicPartitions| {
-        let ends = log.ends(&topic.name).expect("a log knows its topics");
-        (topic.name, ends)
-    };
-    log.topics().into_iter().map(of).collect()
-}
-
-/// Every record of a partition from an offset up to another.
-///
-/// # Panics
-/// If the log does not hold them.
-pub fn each_record(
-    log: &dyn Log,
-    topic: &str,
-    partition: u32,
-    offsets: std::ops::Range<u64>,
-    mut each: impl FnMut(Record<'_>),
-) {
-    if offsets.is_empty() {
-        return;
-    }
-    let reader = log.read(topic, partition, offsets.start);
-    let mut reader = reader.expect("the log holds what was bound or counted");
-    while reader.offset() < offsets.end {
-        let run = reader
-            .next_run(offsets.end)
-            .expect("a real log reads what it holds");
-        run.expect("the log holds what was bound or counted")
-            .for_each(&mut each);
     }
 }
 
@@ -310,52 +371,5 @@ impl Log for FaultyLog {
 
     fn trim(&self, topic: &str, partition: u32, before: u64) -> Result<(), LogError> {
         self.inner().trim(topic, partition, before)
-    }
-}
-
-struct FaultyReader {
-    inner: Box<dyn Reader>,
-    log: FaultyLog,
-    /// Of records for the same epoch the last counts: a bug that is planted.
-    last_counts: bool,
-}
-
-impl FaultyReader {
-    /// Whether a later record binds the same epoch as the next one.
-    fn is_superseded(&self) -> bool {
-        let log = self.log.inner();
-        let at = self.inner.offset();
-        let end = ends(log.as_ref())[timeline::TOPIC][0];
-        let mut epochs = Vec::new();
-        each_record(log.as_ref(), timeline::TOPIC, 0, at..end, |record| {
-            let value = serde_json::from_slice::<serde_json::Value>(record.value.unwrap_or_default());
-            epochs.push(value.ok().and_then(|value| value["epoch"].as_u64()));
-        });
-        epochs
-            .split_first()
-            .is_some_and(|(first, rest)| rest.contains(first))
-    }
-}
-
-impl Reader for FaultyReader {
-    fn next_run(&mut self, until: u64) -> Result<Option<Records<'_>>, LogError> {
-        if std::mem::take(&mut self.log.state().read) {
-            return Err(LogError::Io {
-                what: "reading".to_owned(),
-                kind: io::ErrorKind::Other,
-                text: "simulated".to_owned(),
-            });
-        }
-        if !self.last_counts {
-            return self.inner.next_run(until);
-        }
-        while self.is_superseded() {
-            self.inner.next_run(self.inner.offset() + 1)?;
-        }
-        self.inner.next_run(until.min(self.inner.offset() + 1))
-    }
-
-    fn offset(&self) -> u64 {
-        self.inner.offset()
     }
 }

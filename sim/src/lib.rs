@@ -20,14 +20,21 @@ mod check;
 mod clock;
 mod drive;
 pub mod faulty_log;
+mod file_store;
 pub mod node;
 mod plant;
+mod reading;
 mod settle;
 mod steps;
 pub mod store;
 mod story;
 mod truth;
 mod world;
+
+use std::collections::BTreeMap;
+
+use contract::views::{View, order_timeline};
+use generator::{Cells, rows};
 
 pub use canary::Canary;
 pub use story::Story;
@@ -47,6 +54,8 @@ pub struct Report {
     pub epochs: u64,
     /// How many processes were started.
     pub starts: u64,
+    /// What has happened, and how often.
+    pub reached: BTreeMap<String, u64>,
 }
 
 /// How many steps a run has before it settles, unless it is said otherwise.
@@ -65,11 +74,49 @@ pub fn run(seed: u64, steps: u64, canary: Option<Canary>, verbose: bool) -> Repo
 
 impl World {
     fn run(&mut self, steps: u64) -> Result<(), Violation> {
+        self.introduce();
         for _ in 0..steps {
             self.step()?;
         }
         self.settle()?;
-        self.check_end()
+        self.check_end()?;
+        self.count_notes();
+        Ok(())
+    }
+
+    /// Counts what was noted of orders and their payments, where the bank speaks for itself.
+    fn count_notes(&mut self) {
+        let of_row = |row: Cells<'_>| row.maybe_text(order_timeline::note).map(str::to_owned);
+        let notes: Vec<String> = rows(self.truth.tables(), View::OrderTimeline)
+            .filter_map(of_row)
+            .collect();
+        if !self.is_wild {
+            for note in notes {
+                self.reaches(format!("note {note}"));
+            }
+        }
+    }
+
+    /// Tells what kind of world it is.
+    fn introduce(&mut self) {
+        let log = if self.log.is_embedded() {
+            "the embedded log"
+        } else {
+            "a log in memory"
+        };
+        let store = if self.store.is_file() {
+            "SQLite"
+        } else {
+            "a store in memory"
+        };
+        let bank = if self.is_wild {
+            "; anybody speaks for the bank"
+        } else {
+            ""
+        };
+        self.reaches(log);
+        self.reaches(store);
+        self.tell(format!("{log} and {store}{bank}"));
     }
 
     fn report(mut self, violation: Option<Violation>) -> Report {
@@ -82,6 +129,7 @@ impl World {
             story: self.story,
             epochs: self.truth.epoch().0,
             starts: self.starts,
+            reached: self.reached,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! `millrace-sim`: runs seeds, replays one, or plants bugs to see that they are found.
 
+use std::collections::BTreeMap;
+use std::io::{Write as _, stdout};
 use std::ops::Range;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use clap::Parser;
@@ -11,6 +13,13 @@ use millrace_sim::{Canary, Report, STEPS, run};
 
 /// Seeds in which a planted bug must be found.
 const CANARY_SEEDS: u64 = 400;
+
+/// Prints a line. Whoever reads may stop reading.
+macro_rules! say {
+    ($($what:tt)*) => {{
+        let _ = writeln!(stdout(), $($what)*);
+    }};
+}
 
 #[derive(Parser)]
 #[command(
@@ -37,6 +46,9 @@ struct Cli {
     /// Names the bugs that can be planted
     #[arg(long)]
     list_canaries: bool,
+    /// Tells what the seeds reached, and how often
+    #[arg(long)]
+    reached: bool,
     /// How many seeds run side by side
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -52,7 +64,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     if cli.list_canaries {
         for canary in Canary::ALL {
-            println!("{:<22} {}", canary.name(), canary.what());
+            say!("{:<22} {}", canary.name(), canary.what());
         }
         return ExitCode::SUCCESS;
     }
@@ -83,14 +95,14 @@ fn main() -> ExitCode {
 fn replay(seed: u64, cli: &Cli, canary: Option<Canary>) -> bool {
     let report = run(seed, cli.steps, canary, cli.verbose);
     for line in report.story.lines() {
-        println!("{line}");
+        say!("{line}");
     }
     let Report { epochs, starts, .. } = report;
     let digest = report.story.digest();
-    println!("seed {seed}: {epochs} epochs, {starts} processes, digest of the story {digest:016x}");
+    say!("seed {seed}: {epochs} epochs, {starts} processes, digest of the story {digest:016x}");
     match &report.violation {
-        Some(violation) => println!("seed {seed}: VIOLATION: {}", violation.0),
-        None => println!("seed {seed}: well"),
+        Some(violation) => say!("seed {seed}: VIOLATION: {}", violation.0),
+        None => say!("seed {seed}: well"),
     }
     report.violation.is_none()
 }
@@ -99,43 +111,75 @@ fn replay(seed: u64, cli: &Cli, canary: Option<Canary>) -> bool {
 fn all_hold(cli: &Cli) -> bool {
     let start = Instant::now();
     let seeds = cli.seeds.clone();
-    let (found, ran, epochs) = search(seeds.clone(), cli, None);
+    let Searched {
+        found,
+        ran,
+        epochs,
+        reached,
+    } = search(seeds, cli, None);
+    for (what, times) in reached.iter().filter(|_| cli.reached) {
+        say!("{times:>8} {what}");
+    }
     let seconds = start.elapsed().as_secs_f64();
-    println!("{ran} seeds, {epochs} epochs in {seconds:.1} s");
+    say!("{ran} seeds, {epochs} epochs in {seconds:.1} s");
     let Some(report) = found else {
         return true;
     };
     let what = report.violation.map(|violation| violation.0).unwrap_or_default();
-    println!("seed {}: VIOLATION: {what}", report.seed);
-    println!(
+    say!("seed {}: VIOLATION: {what}", report.seed);
+    say!(
         "replay it with: millrace-sim --seed {} --steps {} --verbose",
-        report.seed, cli.steps
+        report.seed,
+        cli.steps
     );
     false
 }
 
 /// Plants a bug; whether it was found.
 fn catches(canary: Canary, cli: &Cli) -> bool {
-    let (found, ran, _) = search(0..CANARY_SEEDS, cli, Some(canary));
+    let Searched { found, ran, .. } = search(0..CANARY_SEEDS, cli, Some(canary));
     let name = canary.name();
     match found {
         Some(report) => {
             let what = report.violation.map(|violation| violation.0).unwrap_or_default();
-            println!("{name}: caught by seed {} of {ran}: {what}", report.seed);
+            say!("{name}: caught by seed {} of {ran}: {what}", report.seed);
             true
         }
         None => {
-            println!("{name}: NOT CAUGHT in {ran} seeds");
+            say!("{name}: NOT CAUGHT in {ran} seeds");
             false
         }
     }
 }
 
-/// Runs seeds side by side until one breaks an invariant: the first of those, how many ran, and their epochs.
-fn search(seeds: Range<u64>, cli: &Cli, canary: Option<Canary>) -> (Option<Report>, u64, u64) {
+/// What a search has met.
+#[derive(Default)]
+struct Searched {
+    /// The first seed that broke an invariant.
+    found: Option<Report>,
+    ran: u64,
+    epochs: u64,
+    reached: BTreeMap<String, u64>,
+}
+
+impl Searched {
+    fn add(&mut self, report: Report) {
+        self.ran += 1;
+        self.epochs += report.epochs;
+        for (what, times) in &report.reached {
+            *self.reached.entry(what.clone()).or_default() += times;
+        }
+        let is_first = self.found.as_ref().is_none_or(|found| found.seed > report.seed);
+        if report.violation.is_some() && is_first {
+            self.found = Some(report);
+        }
+    }
+}
+
+/// Runs seeds side by side until one breaks an invariant.
+fn search(seeds: Range<u64>, cli: &Cli, canary: Option<Canary>) -> Searched {
     let next = AtomicU64::new(seeds.start);
-    let (ran, epochs) = (AtomicU64::new(0), AtomicU64::new(0));
-    let found: Mutex<Option<Report>> = Mutex::new(None);
+    let searched = Mutex::new(Searched::default());
     std::thread::scope(|scope| {
         for _ in 0..cli.threads.max(1) {
             scope.spawn(|| {
@@ -145,22 +189,17 @@ fn search(seeds: Range<u64>, cli: &Cli, canary: Option<Canary>) -> (Option<Repor
                         return;
                     }
                     let report = run(seed, cli.steps, canary, false);
-                    ran.fetch_add(1, Ordering::Relaxed);
-                    epochs.fetch_add(report.epochs, Ordering::Relaxed);
                     if report.violation.is_some() {
                         // Seeds below it have begun, and are told instead if they fail as well.
                         next.store(seeds.end, Ordering::Relaxed);
-                        let mut found = found.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                        if found.as_ref().is_none_or(|found| found.seed > report.seed) {
-                            *found = Some(report);
-                        }
                     }
+                    searched
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .add(report);
                 }
             });
         }
     });
-    let found = found
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    (found, ran.into_inner(), epochs.into_inner())
+    searched.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

@@ -88,6 +88,8 @@ pub struct Node {
     handed_out: Vec<Arc<Binding>>,
     last: Epoch,
     digest: Digest,
+    /// The store was empty when it started.
+    is_first: bool,
     canary: Option<Canary>,
 }
 
@@ -140,8 +142,10 @@ impl Node {
                 .log_ends()
                 .map_err(|error| down_of_log(&ConductorError::Log(error)))?,
         };
-        let delivery = Delivery::open(Box::new(store.clone()), ours, workers);
+        let sink = store.sink().map_err(|error| down_of_store(&error))?;
+        let delivery = Delivery::open(sink, ours, workers);
         let mut delivery = delivery.map_err(|error| down_of_store(&error))?;
+        let is_first = delivery.found().is_none();
         let taken = conductor.take(now).map_err(|error| down_of_log(&error))?;
         delivery.holds(taken.number);
         let (tell, yields) = channel();
@@ -157,6 +161,7 @@ impl Node {
             handed_out: Vec::new(),
             last: Epoch(0),
             digest: Digest::default(),
+            is_first,
             canary,
         })
     }
@@ -183,6 +188,12 @@ impl Node {
     #[must_use]
     pub fn is_within_an_epoch(&self) -> bool {
         self.open.is_some()
+    }
+
+    /// Whether epochs were handed out that nobody knows to be decided.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
+        !self.handed_out.is_empty()
     }
 
     /// The clock is accepted as it is.
@@ -257,7 +268,7 @@ impl Node {
         changes.sort_by_key(|changes| changes.epoch);
         let mut decided = Vec::new();
         for (mut changes, binding) in changes.into_iter().zip(std::mem::take(&mut self.handed_out)) {
-            plant::changes(self.canary, &mut changes);
+            plant::changes(self.canary, self.is_first, &mut changes);
             let mut sum = Sum::default();
             changes.deltas.iter().for_each(|delta: &Delta| sum.add(delta));
             self.digest = self.digest.after(changes.epoch, binding.clock, sum);

@@ -34,19 +34,14 @@ pub fn chunks(canary: Option<Canary>, epoch: Epoch, chunks: &mut Vec<Raw>) {
     }
 }
 
-/// In what an epoch has changed.
-pub fn changes(canary: Option<Canary>, changes: &mut Changes) {
+/// In what an epoch has changed; `is_first`: as the store's first process sees it.
+pub fn changes(canary: Option<Canary>, is_first: bool, changes: &mut Changes) {
     match canary {
         Some(Canary::SkippedRelease) if changes.deltas.iter().any(releases) => {
             changes.deltas.retain(|delta| delta.view() != View::StockLevels);
         }
-        Some(Canary::LostPatch) if changes.epoch.0.is_multiple_of(4) => {
-            for delta in &mut changes.deltas {
-                if delta.view() == View::Orders {
-                    *delta = without_first_patch(delta);
-                }
-            }
-        }
+        Some(Canary::LostPatch) if changes.epoch.0.is_multiple_of(4) => lose_patch(changes),
+        Some(Canary::OtherLogic) if !is_first => lose_patch(changes),
         _ => {}
     }
 }
@@ -58,6 +53,14 @@ fn releases(delta: &Delta) -> bool {
         column == orders::status && words.iter().any(|word| value == ValueRef::Text(word))
     };
     delta.view() == View::Orders && delta.changes().any(|change| change.columns().any(ends))
+}
+
+fn lose_patch(changes: &mut Changes) {
+    for delta in &mut changes.deltas {
+        if delta.view() == View::Orders {
+            *delta = without_first_patch(delta);
+        }
+    }
 }
 
 fn without_first_patch(delta: &Delta) -> Delta {

@@ -6,6 +6,8 @@ use generator::rows;
 
 use crate::world::{Checked, World, violated};
 
+/// Rounds in which the bank still does as it likes, though all else is well: much is refunded only then.
+const BANK_ILL: u64 = 4;
 /// Rounds in which all must settle.
 const ROUNDS_MAX: u64 = 400;
 
@@ -15,18 +17,18 @@ impl World {
         self.crash("from here on nothing fails")?;
         self.log.disarm();
         self.store.disarm();
-        self.bank.is_healthy = true;
         // The clock is set right; a process that has just started believes it.
         self.clock.jump(-self.skew_ms);
         self.skew_ms = 0;
         let mut quiet = 0;
-        for _ in 0..ROUNDS_MAX {
+        for round in 0..ROUNDS_MAX {
+            self.bank.is_healthy = round >= BANK_ILL;
             let before = (self.shown(), self.numbers);
             self.all_events();
             self.all_epochs()?;
             self.poll();
             self.operate();
-            if self.events.is_empty() && before == (self.shown(), self.numbers) {
+            if self.bank.is_healthy && self.events.is_empty() && before == (self.shown(), self.numbers) {
                 quiet += 1;
                 let Some(deadline) = self.node.as_ref().and_then(crate::node::Node::deadline) else {
                     return Ok(());

@@ -6,15 +6,18 @@ use contract::log::{Epoch, Topic};
 use contract::records::Record;
 use contract::time::Time;
 use contract::views::{View, orders};
+use disk::Fault;
 use generator::{PlannedRecord, rows};
 use serde_json::json;
 use streams::{Batch, Log, timeline};
 
 use crate::bank::{self, Answer};
 use crate::canary::Canary;
-use crate::faulty_log::{AppendFault, each_record};
+use crate::faulty_log::AppendFault;
+use crate::node::Node;
+use crate::reading::each_record;
 use crate::store::CommitFault;
-use crate::world::{Checked, Event, World, about_order};
+use crate::world::{Checked, Event, World, about_order, violated};
 
 #[derive(Clone, Copy)]
 enum Step {
@@ -27,6 +30,7 @@ enum Step {
     AppendFault,
     CommitFault,
     ReadFault,
+    Heal,
     Jump,
     TakeOver,
     Wake,
@@ -35,7 +39,7 @@ enum Step {
     BankActs,
 }
 
-const STEPS: [(Step, u64); 15] = [
+const STEPS: [(Step, u64); 16] = [
     (Step::Produce, 20),
     (Step::Drive, 28),
     (Step::Commit, 18),
@@ -45,6 +49,7 @@ const STEPS: [(Step, u64); 15] = [
     (Step::AppendFault, 5),
     (Step::CommitFault, 4),
     (Step::ReadFault, 2),
+    (Step::Heal, 2),
     (Step::Jump, 2),
     (Step::TakeOver, 2),
     (Step::Wake, 2),
@@ -79,7 +84,8 @@ impl World {
             Step::Crash => self.crash("the machine stops")?,
             Step::AppendFault => self.arm_append(),
             Step::CommitFault => self.arm_commit(),
-            Step::ReadFault => self.log.arm_read(),
+            Step::ReadFault => self.log.arm_read(self.rng.below(8)),
+            Step::Heal => self.log.disarm(),
             Step::Jump => self.jump(),
             Step::TakeOver => self.take_over()?,
             Step::Wake => self.wake()?,
@@ -192,7 +198,15 @@ impl World {
 
     fn arm_append(&mut self) {
         let ms = self.rng.below(5_000);
+        let (after, room) = (1 + self.rng.below(4), self.rng.below(400));
+        let of_disk = self.rng.weighted(&[
+            (Fault::Crash, 5),
+            (Fault::Once(std::io::ErrorKind::Other), 3),
+            (Fault::Room(room), 2),
+        ]);
+        let on_disk = if self.log.is_embedded() { 60 } else { 0 };
         let fault = self.rng.weighted(&[
+            (AppendFault::Disk(after, of_disk), on_disk),
             (AppendFault::Fails, 25),
             (AppendFault::Full, 5),
             (AppendFault::DoubtKept, 12),
@@ -201,6 +215,7 @@ impl World {
             (AppendFault::CrashAfter, 16),
             (AppendFault::Slow(ms), 20),
         ]);
+        self.reaches(format!("append {fault:?}").split('(').next().unwrap_or_default());
         self.tell(format!("the next append: {fault:?}"));
         self.log.arm(fault);
     }
@@ -213,6 +228,7 @@ impl World {
             (CommitFault::DoubtLost, 20),
             (CommitFault::CrashAfter, 15),
         ]);
+        self.reaches(format!("commit {fault:?}"));
         self.tell(format!("the next commit: {fault:?}"));
         self.store.arm(fault);
     }
@@ -244,6 +260,7 @@ impl World {
         let mut batch = Batch::new(self.clock.now().wall.ms());
         batch.push(timeline::TOPIC, 0, Some(b"timeline"), Some(value.as_bytes()));
         let done = self.log.append(&batch).is_ok();
+        self.reaches("somebody else binds");
         self.tell(format!("somebody else binds epoch {epoch}: {done}"));
     }
 
@@ -317,11 +334,21 @@ impl World {
     /// All processes end, wherever they stand. What was not durable is gone.
     pub(crate) fn crash(&mut self, why: &str) -> Checked {
         self.tell(why);
+        let node = self.node.as_ref();
+        if node.is_some_and(Node::is_within_an_epoch) {
+            self.reaches("a crash within an epoch");
+        } else if node.is_some_and(Node::is_undecided) {
+            self.reaches("a crash before an epoch is decided");
+        }
         for node in [self.node.take(), self.paused.take()].into_iter().flatten() {
             node.stop();
         }
         self.connector_ends();
-        self.log.reopen();
+        let rng = &mut self.rng;
+        let opened = self.log.reopen(&mut |n| rng.below(n));
+        if let Err(error) = opened {
+            return violated(format!("the log does not open again: {error}"));
+        }
         self.store.reopen();
         self.check_store()
     }

@@ -14,6 +14,7 @@ use sinks::decide::{fence, is_kept};
 use sinks::{Commit, Frontier, Sink, SinkError};
 
 use crate::canary::Canary;
+use crate::file_store::{Directory, FileStore};
 
 /// The views of the job.
 pub const VIEWS: &[View] = View::ALL.split_at(CHECKOUT_VIEWS).0;
@@ -63,15 +64,71 @@ struct State {
 #[derive(Clone, Debug)]
 pub struct Store {
     state: Arc<Mutex<State>>,
+    /// Where the real one lies, if it is in a file: then this holds what was read back from it.
+    directory: Option<Arc<Directory>>,
     canary: Option<Canary>,
 }
 
 impl Store {
-    /// An empty one.
+    /// An empty one, in memory or in a file.
     #[must_use]
-    pub fn new(canary: Option<Canary>) -> Store {
-        let state = Arc::default();
-        Store { state, canary }
+    pub fn new(is_file: bool, canary: Option<Canary>) -> Store {
+        let directory = if is_file { Directory::new() } else { None };
+        Store {
+            state: Arc::default(),
+            directory: directory.map(Arc::new),
+            canary,
+        }
+    }
+
+    /// What a process writes to.
+    ///
+    /// # Errors
+    /// If it can't be opened.
+    pub fn sink(&self) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(match &self.directory {
+            Some(directory) => Box::new(FileStore::open(self.clone(), directory)?),
+            None => Box::new(self.clone()),
+        })
+    }
+
+    /// Whether it lies in a file.
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        self.directory.is_some()
+    }
+
+    /// What the next commit meets.
+    pub(crate) fn take_fault(&self) -> Option<CommitFault> {
+        self.state().fault.take()
+    }
+
+    /// What is said of a commit that met a fault.
+    pub(crate) fn failed(&self, fault: CommitFault) -> SinkError {
+        let (sink, what) = (Store::name(), "simulated".to_owned());
+        match fault {
+            CommitFault::Retry => SinkError::Retry { sink, what },
+            CommitFault::DoubtKept | CommitFault::DoubtLost => SinkError::InDoubt { sink, what },
+            CommitFault::CrashInside | CommitFault::CrashAfter => {
+                self.state().crashed = true;
+                Store::retry("the machine stops")
+            }
+        }
+    }
+
+    /// What a file holds after a commit.
+    pub(crate) fn found(&self, frontier: Option<Frontier>, tables: Tables, digests: &[(Epoch, Digest)]) {
+        let mut state = self.state();
+        if let Some(frontier) = frontier {
+            state.moves_to(&frontier);
+        }
+        state.kept.tables = tables;
+        state.kept.digests.extend(digests);
+    }
+
+    /// Something is wrong that never should be.
+    pub(crate) fn went_wrong(&self, what: String) {
+        self.state().wrong.get_or_insert(what);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -144,26 +201,31 @@ impl State {
                 self.wrong.get_or_insert(what);
             }
         }
+        self.moves_to(&commit.frontier);
+        self.kept.digests.extend(&commit.digests);
+    }
+
+    /// The frontier moves: forward, in every respect.
+    fn moves_to(&mut self, frontier: &Frontier) {
         let last = self.kept.frontier.as_ref();
-        if let Some(last) = last.filter(|last| last.epoch >= commit.frontier.epoch) {
-            let (last, next) = (last.epoch.0, commit.frontier.epoch.0);
+        if let Some(last) = last.filter(|last| last.epoch >= frontier.epoch) {
+            let (last, next) = (last.epoch.0, frontier.epoch.0);
             self.wrong.get_or_insert(format!(
                 "the frontier goes from epoch {last} to {next}: epochs are committed once, in order"
             ));
         }
-        if let Some(last) = last.filter(|last| last.clock > commit.frontier.clock) {
-            let (last, next) = (last.clock, commit.frontier.clock);
+        if let Some(last) = last.filter(|last| last.clock > frontier.clock) {
+            let (last, next) = (last.clock, frontier.clock);
             self.wrong
                 .get_or_insert(format!("the frontier's clock goes back, from {last} to {next}"));
         }
-        if let Some(last) = last.filter(|last| last.generation > commit.frontier.generation) {
-            let (last, next) = (last.generation, commit.frontier.generation);
+        if let Some(last) = last.filter(|last| last.generation > frontier.generation) {
+            let (last, next) = (last.generation, frontier.generation);
             self.wrong.get_or_insert(format!(
                 "generation {next} has written to the store after generation {last}"
             ));
         }
-        self.before = self.kept.frontier.replace(commit.frontier.clone());
-        self.kept.digests.extend(&commit.digests);
+        self.before = self.kept.frontier.replace(frontier.clone());
     }
 }
 
@@ -213,7 +275,8 @@ impl Sink for Store {
     }
 
     fn digests(&mut self) -> Result<Vec<(Epoch, Digest)>, SinkError> {
-        let Some(frontier) = self.frontier()? else {
+        let frontier = self.frontier()?;
+        let Some(frontier) = frontier.filter(|_| self.canary != Some(Canary::OtherLogic)) else {
             return Ok(Vec::new());
         };
         let mut digests = self.state().kept.digests.clone();

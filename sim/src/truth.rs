@@ -8,7 +8,7 @@ use oracle::Oracle;
 use serde_json::Value;
 use streams::{Log, timeline};
 
-use crate::faulty_log::each_record;
+use crate::reading::each_record;
 
 /// A binding as it stands in the timeline, all of it.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +47,12 @@ impl Truth {
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         Epoch(self.last.epoch)
+    }
+
+    /// The offset of the timeline after that epoch's binding.
+    #[must_use]
+    pub fn timeline_end(&self) -> u64 {
+        self.next
     }
 
     /// The oracle's tables.

@@ -99,6 +99,8 @@ pub struct World {
     /// By how much the wall clock was set.
     pub(crate) skew_ms: i64,
     pub(crate) story: Story,
+    /// What has happened, and how often.
+    pub(crate) reached: BTreeMap<String, u64>,
 }
 
 impl World {
@@ -108,11 +110,15 @@ impl World {
         let mut rng = Rng::new(seed ^ 0x5eed_0f51);
         let clock = VirtualClock::new(Time::from_ms(1_700_000_000_000).unwrap_or_default());
         let is_wild = rng.chance(25);
+        // Slow, so a small part.
+        let is_file = rng.chance(3) && canary.is_none();
+        // Bugs of what is durable are planted around a log in memory.
+        let is_embedded = rng.chance(30) && canary.is_none_or(|canary| !canary.is_of_durability());
         World {
             seed,
             canary,
-            log: FaultyLog::new(clock.clone(), canary),
-            store: Store::new(canary),
+            log: FaultyLog::new(clock.clone(), is_embedded, canary),
+            store: Store::new(is_file, canary),
             node: None,
             paused: None,
             starts: 0,
@@ -131,6 +137,7 @@ impl World {
             last_clock: Time::default(),
             skew_ms: 0,
             story: Story::new(verbose),
+            reached: BTreeMap::new(),
             rng,
             clock,
         }
@@ -140,6 +147,11 @@ impl World {
     pub(crate) fn tell(&mut self, what: impl AsRef<str>) {
         let wall = self.clock.now().wall;
         self.story.tell(format!("{wall} {}", what.as_ref()));
+    }
+
+    /// Counts something that a run should sometimes reach.
+    pub(crate) fn reaches(&mut self, what: impl Into<String>) {
+        *self.reached.entry(what.into()).or_default() += 1;
     }
 
     /// A number that nobody had.
@@ -194,6 +206,9 @@ impl World {
             }
             Err(_) => true,
         };
+        if let Err(error) = &done {
+            self.reaches(format!("a sender hears {}", variant(error)));
+        }
         let how = done.map_or_else(|error| error.to_string(), |_| "acknowledged".to_owned());
         self.tell(format!(
             "sending {id} of {} records: {how}",
@@ -215,6 +230,13 @@ pub(crate) fn about_order(topic: Topic, order_id: &str, record: &Value) -> Plann
         key: Some(order_id.as_bytes().to_vec()),
         value: Some(record.to_string().into_bytes()),
     }
+}
+
+/// The name of an enum's variant.
+pub(crate) fn variant(value: &impl std::fmt::Debug) -> String {
+    let text = format!("{value:?}");
+    let end = text.find(|c: char| !c.is_alphanumeric());
+    text[..end.unwrap_or(text.len())].to_owned()
 }
 
 /// The header that names the sending that a record belongs to.

@@ -121,7 +121,7 @@ fn a_crash_that_leaves_any_part_of_what_was_not_synced_loses_nothing_acknowledge
             let disk = SimDisk::default();
             disk.set_fault(at, Fault::Crash);
             let expected = run(seed, &disk, 80);
-            let torn = disk.torn_at_random(&mut rng);
+            let torn = disk.torn_at_random(&mut |n| rng.below(n));
             check(&torn, &expected, &format!("SEED={seed}, operation {at}"));
         }
     }
@@ -136,10 +136,10 @@ fn a_second_crash_while_opening_after_the_first_loses_nothing_acknowledged() {
             let disk = SimDisk::default();
             disk.set_fault(1 + rng.below(all), Fault::Crash);
             let expected = run(seed, &disk, 60);
-            let torn = disk.torn_at_random(&mut rng);
+            let torn = disk.torn_at_random(&mut |n| rng.below(n));
             torn.set_fault(1 + rng.below(12), Fault::Crash);
             drop(open(torn.clone()));
-            let again = torn.torn_at_random(&mut rng);
+            let again = torn.torn_at_random(&mut |n| rng.below(n));
             check(&again, &expected, &format!("SEED={seed}"));
         }
     }

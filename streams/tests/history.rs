@@ -221,7 +221,7 @@ fn an_import_cut_short_anywhere_leaves_whole_epochs_bound() {
         let log = open(disk.clone()).unwrap();
         disk.set_fault(disk.operations() + 1 + rng.below(250), Fault::Crash);
         let done = history::append(&log, &history, 0, |_, _| ());
-        let torn = disk.torn_at_random(&mut rng);
+        let torn = disk.torn_at_random(&mut |n| rng.below(n));
         let log = open(torn).unwrap();
         let (left, timeline) = history::read(&log, None).unwrap();
         let epochs = left.timeline().len();

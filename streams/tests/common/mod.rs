@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test uses some of it")]
 
 pub mod gate;
-pub mod sim_disk;
+pub use disk as sim_disk;
 
 use std::collections::BTreeMap;
 

@@ -4,7 +4,7 @@
 //! contract, operators ◄ pipelines ◄ bench ◄ millrace
 //! contract ◄ oracle, importers, generator, streams, sinks
 //! pipelines, streams, sinks ◄ runtime ◄ millrace
-//! generator, oracle, runtime ◄ sim
+//! streams ◄ disk; disk, generator, oracle, runtime ◄ sim
 //! ```
 //!
 //! The oracle decides a second time what the pipelines decide, so neither may know the other, except in
@@ -21,7 +21,8 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("pipelines", &["contract", "operators"], &["oracle", "generator"]),
     ("oracle", &["contract"], &[]),
     ("importers", &["contract"], &["oracle"]),
-    ("streams", &["contract"], &[]),
+    ("streams", &["contract"], &["disk"]),
+    ("disk", &["streams"], &[]),
     ("sinks", &["contract"], &["pipelines", "generator"]),
     (
         "runtime",
@@ -33,6 +34,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         "sim",
         &[
             "contract",
+            "disk",
             "generator",
             "oracle",
             "pipelines",

@@ -3,11 +3,14 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use millrace_streams::embedded::disk::{Disk, File};
+use streams::embedded::disk::{Disk, File};
 
-use super::Rng;
+/// A position or length in a file in memory.
+fn small(n: u64) -> usize {
+    usize::try_from(n).expect("what is in memory fits a usize")
+}
 
 #[derive(Clone, Debug)]
 enum Change {
@@ -28,11 +31,11 @@ impl Image {
     fn apply(&mut self, change: &Change) {
         match change {
             Change::Write(file, at, bytes) => {
-                let (file, at) = (self.file(*file), usize::try_from(*at).unwrap());
+                let (file, at) = (self.file(*file), small(*at));
                 file.resize(file.len().max(at + bytes.len()), 0);
                 file[at..at + bytes.len()].copy_from_slice(bytes);
             }
-            Change::SetLen(file, len) => self.file(*file).resize(usize::try_from(*len).unwrap(), 0),
+            Change::SetLen(file, len) => self.file(*file).resize(small(*len), 0),
             Change::Link(name, file) => {
                 self.file(*file);
                 self.names.insert(name.clone(), *file);
@@ -73,7 +76,7 @@ struct Sim {
     operations: u64,
     fault: Option<(u64, Fault)>,
     locked: bool,
-    pub reads: u64,
+    reads: u64,
 }
 
 /// The disk; clones share it.
@@ -134,7 +137,7 @@ impl Sim {
 
 impl SimDisk {
     fn sim(&self) -> MutexGuard<'_, Sim> {
-        self.0.lock().unwrap()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn of(image: Image) -> SimDisk {
@@ -147,15 +150,18 @@ impl SimDisk {
         })))
     }
 
+    /// That goes wrong at the operation of that number, counted from 1, among those that change something.
     pub fn set_fault(&self, at: u64, fault: Fault) {
         self.sim().fault = Some((at, fault));
     }
 
+    /// Nothing goes wrong any more.
     pub fn heal(&self) {
         self.sim().fault = None;
     }
 
     /// How many operations that change something there were.
+    #[must_use]
     pub fn operations(&self) -> u64 {
         self.sim().operations
     }
@@ -166,6 +172,7 @@ impl SimDisk {
     }
 
     /// A copy of all files as they are now: what another process would copy.
+    #[must_use]
     pub fn copy(&self) -> SimDisk {
         SimDisk::of(self.sim().now.clone())
     }
@@ -194,23 +201,23 @@ impl SimDisk {
     }
 
     /// A state that a crash leaves if any of the unsynced changes reach the disk, bytes in parts of 32.
-    pub fn torn_at_random(&self, rng: &mut Rng) -> SimDisk {
+    pub fn torn_at_random(&self, below: &mut dyn FnMut(u64) -> u64) -> SimDisk {
         let sim = self.sim();
         let mut image = sim.durable.clone();
         let mut names = true;
         for change in &sim.pending {
             // Names reach the disk in order, bytes in any.
-            names = names && rng.below(3) > 0;
+            names = names && below(3) > 0;
             match change {
                 Change::Write(file, at, bytes) => {
-                    let whole = rng.below(3) == 0;
+                    let whole = below(3) == 0;
                     for (i, part) in bytes.chunks(32).enumerate() {
-                        if whole || rng.below(2) == 0 {
+                        if whole || below(2) == 0 {
                             image.apply(&Change::Write(*file, at + 32 * i as u64, part.to_vec()));
                         }
                     }
                 }
-                Change::SetLen(..) if rng.below(2) == 0 => image.apply(change),
+                Change::SetLen(..) if below(2) == 0 => image.apply(change),
                 Change::SetLen(..) => {}
                 name if names => image.apply(name),
                 _ => {}
@@ -219,6 +226,8 @@ impl SimDisk {
         SimDisk::of(image)
     }
 
+    /// All files, as they are now.
+    #[must_use]
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let sim = self.sim();
         let file = |(name, file): (&String, &usize)| (name.clone(), sim.now.files[*file].clone());
@@ -235,6 +244,7 @@ impl SimDisk {
         sim.pending.clear();
     }
 
+    /// Removes a file behind the log's back.
     pub fn remove_quietly(&self, name: &str) {
         let mut sim = self.sim();
         sim.now.names.remove(name);
@@ -314,7 +324,7 @@ impl File for SimFile {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
         let mut sim = self.0.sim();
         let file = &sim.now.files[self.1];
-        let at = usize::try_from(position).unwrap().min(file.len());
+        let at = small(position).min(file.len());
         // Short reads are part of life.
         let len = buffer.len().min(file.len() - at).min(100_000);
         buffer[..len].copy_from_slice(&file[at..at + len]);
@@ -326,7 +336,7 @@ impl File for SimFile {
         let mut sim = self.0.sim();
         let bytes = &bytes[..bytes.len().min(100_000)];
         let (done, error) = sim.operation(bytes.len() as u64);
-        let done = usize::try_from(done).unwrap();
+        let done = small(done);
         let change = Change::Write(self.1, position, bytes[..done].to_vec());
         match (done, error) {
             (0, Some(error)) => Err(error),
