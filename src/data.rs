@@ -9,7 +9,7 @@ use contract::log::Topic;
 use contract::views::{CHECKOUT_VIEWS, View};
 use sinks::sqlite::{self, SqliteViews};
 use streams::embedded::Config;
-use streams::{EmbeddedLog, Installation, timeline};
+use streams::{EmbeddedLog, Installation, LogError, timeline};
 
 use crate::Failure;
 
@@ -68,7 +68,13 @@ impl Data {
         let entries = match std::fs::read_dir(&self.0) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Failure::Usage(format!("{}: {error}", self.0.display()))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+                let path = self.0.display();
+                return Err(Failure::Usage(format!(
+                    "{path} is not a directory; name one with --data"
+                )));
+            }
+            Err(error) => return Err(Failure::Undone(format!("{}: {error}", self.0.display()))),
         };
         let first = entries.flatten().next();
         Ok(first.map(|entry| entry.file_name().to_string_lossy().into_owned()))
@@ -83,8 +89,15 @@ impl Data {
     pub fn log(&self) -> Result<EmbeddedLog, Failure> {
         let input = Topic::ALL.map(|topic| (topic.name(), PARTITIONS));
         let topics: Vec<_> = input.into_iter().chain([(timeline::TOPIC, 1)]).collect();
-        let opened = EmbeddedLog::open(&self.0.join(LOG), &Config::new(new_id()?, &topics));
-        let log = opened.map_err(|error| Failure::Undone(error.to_string()))?;
+        let (path, config) = (self.0.join(LOG), Config::new(new_id()?, &topics));
+        #[cfg(not(feature = "kill-points"))]
+        let opened = EmbeddedLog::open(&path, &config);
+        #[cfg(feature = "kill-points")]
+        let opened = crate::kill::open(&path, config);
+        let log = opened.map_err(|error| match error {
+            LogError::NotOurs { .. } | LogError::BadConfiguration { .. } => Failure::Usage(error.to_string()),
+            _ => Failure::Undone(error.to_string()),
+        })?;
         if let Some(cut) = log.opened().cut {
             tracing::warn!(
                 segment = cut.segment,
@@ -97,7 +110,10 @@ impl Data {
 
     /// How the view store is kept.
     pub fn store_config(&self) -> sqlite::Config {
-        sqlite::Config::new(self.0.join(STORE), VIEWS)
+        let config = sqlite::Config::new(self.0.join(STORE), VIEWS);
+        #[cfg(feature = "kill-points")]
+        let config = crate::kill::store_config(config);
+        config
     }
 
     /// Opens the view store, or makes it.

@@ -15,6 +15,8 @@ use streams::timeline::Limits;
 
 use crate::Failure;
 use crate::data::{Data, new_id};
+#[cfg(feature = "kill-points")]
+use crate::kill;
 use crate::progress::bar;
 use crate::signals::Signals;
 
@@ -26,10 +28,14 @@ const ACCEPT: &str = "clock-accepted";
 /// Runs on a data directory.
 pub fn run(path: &Path, workers: usize) -> Result<(), Failure> {
     let signals = Signals::new()?;
+    #[cfg(feature = "kill-points")]
+    kill::arm()?;
     let data = Data::make(path)?;
     let log = Arc::new(data.log()?);
     let installation = log.installation();
     let store = data.store()?;
+    #[cfg(feature = "kill-points")]
+    let (store, mut feed) = (kill::Store(store), kill::Feed::start(&log)?);
     let accept = data.path().join(ACCEPT);
     // What was accepted once is not accepted for ever.
     let _ = std::fs::remove_file(&accept);
@@ -57,6 +63,10 @@ pub fn run(path: &Path, workers: usize) -> Result<(), Failure> {
             engine.accept_clock();
         }
         if signals.stop() {
+            break None;
+        }
+        #[cfg(feature = "kill-points")]
+        if feed.look(&progress) {
             break None;
         }
     };
