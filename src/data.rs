@@ -9,7 +9,7 @@ use contract::log::Topic;
 use contract::views::{CHECKOUT_VIEWS, View};
 use sinks::sqlite::{self, SqliteViews, Synchronous};
 use streams::embedded::{self, Fsync};
-use streams::{EmbeddedLog, Installation, timeline};
+use streams::{EmbeddedLog, Installation, LogError, timeline};
 
 use crate::Failure;
 use crate::config::Config;
@@ -69,7 +69,13 @@ impl Data {
         let entries = match std::fs::read_dir(&self.0) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Failure::Usage(format!("{}: {error}", self.0.display()))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+                let path = self.0.display();
+                return Err(Failure::Usage(format!(
+                    "{path} is not a directory; name one with --data"
+                )));
+            }
+            Err(error) => return Err(Failure::Undone(format!("{}: {error}", self.0.display()))),
         };
         let first = entries.flatten().next();
         Ok(first.map(|entry| entry.file_name().to_string_lossy().into_owned()))
@@ -92,8 +98,15 @@ impl Data {
         let mut how = embedded::Config::new(new_id()?, &topics);
         how.fsync = config.fsync();
         how.segment_bytes_max = config.segment_bytes_max();
-        let opened = EmbeddedLog::open(&self.0.join(LOG), &how);
-        let log = opened.map_err(|error| Failure::Undone(error.to_string()))?;
+        let path = self.0.join(LOG);
+        #[cfg(not(feature = "kill-points"))]
+        let opened = EmbeddedLog::open(&path, &how);
+        #[cfg(feature = "kill-points")]
+        let opened = crate::kill::open(&path, how);
+        let log = opened.map_err(|error| match error {
+            LogError::NotOurs { .. } | LogError::BadConfiguration { .. } => Failure::Usage(error.to_string()),
+            _ => Failure::Undone(error.to_string()),
+        })?;
         if let Some(cut) = log.opened().cut {
             tracing::warn!(
                 segment = cut.segment,
@@ -114,6 +127,8 @@ impl Data {
             Fsync::EachGroup => Synchronous::Normal,
             Fsync::Never => Synchronous::Off,
         };
+        #[cfg(feature = "kill-points")]
+        let how = crate::kill::store_config(how);
         how
     }
 

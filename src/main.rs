@@ -8,6 +8,8 @@ mod config;
 mod data;
 mod demo;
 mod import;
+#[cfg(feature = "kill-points")]
+mod kill;
 mod log;
 mod output;
 mod progress;
@@ -84,6 +86,9 @@ enum Command {
     /// The clock of a running millrace.
     #[command(subcommand)]
     Clock(ClockCommand),
+    /// The points at which `MILLRACE_KILL=NAME:N` ends the process, a line each.
+    #[cfg(feature = "kill-points")]
+    KillPoints,
     /// Measure how fast and how big, on this machine.
     #[command(after_help = "Examples:\n  millrace bench decide\n  millrace bench memory --json")]
     Bench {
@@ -268,6 +273,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Log(LogCommand::Append { topic, data }) => log::append(&data.data, &topic),
         Command::Verify { data } => verify::run(&data.data),
         Command::Clock(ClockCommand::Accept { data }) => up::accept_clock(&data.data),
+        #[cfg(feature = "kill-points")]
+        Command::KillPoints => kill::list(),
         Command::Bench { name, orders, json } => bench::run(&name, json, ::bench::Settings { orders }),
     }
 }

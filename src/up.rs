@@ -15,6 +15,8 @@ use runtime::{Engine, Options, Progress, State};
 use crate::Failure;
 use crate::config::Config;
 use crate::data::{Data, new_id};
+#[cfg(feature = "kill-points")]
+use crate::kill;
 use crate::progress::bar;
 use crate::signals::Signals;
 
@@ -26,10 +28,14 @@ const ACCEPT: &str = "clock-accepted";
 /// Runs as configured.
 pub fn run(config: &Config) -> Result<(), Failure> {
     let signals = Signals::new()?;
+    #[cfg(feature = "kill-points")]
+    kill::arm()?;
     let data = Data::make(&config.data())?;
     let log = Arc::new(data.log_as(config)?);
     let installation = log.installation();
     let store = data.store_as(config)?;
+    #[cfg(feature = "kill-points")]
+    let (store, mut feed) = (kill::Store(store), kill::Feed::start(&log)?);
     let accept = data.path().join(ACCEPT);
     // What was accepted once is not accepted for ever.
     let _ = std::fs::remove_file(&accept);
@@ -58,6 +64,10 @@ pub fn run(config: &Config) -> Result<(), Failure> {
             engine.accept_clock();
         }
         if signals.stop() {
+            break None;
+        }
+        #[cfg(feature = "kill-points")]
+        if feed.look(&progress) {
             break None;
         }
     };

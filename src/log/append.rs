@@ -1,7 +1,7 @@
 //! `millrace log append TOPIC`: records from stdin, a line of JSON each, as they are.
 //!
-//! All of stdin is read and checked before anything is appended, so that a bad line leaves nothing
-//! half-done. What the records hold is not checked: that is for the job to say.
+//! All of stdin is read and checked before anything is opened, made or appended, so that a bad line leaves
+//! nothing half-done. What the records hold is not checked: that is for the job to say.
 
 use std::io::BufRead;
 use std::path::Path;
@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use serde_json::{Map, Value};
-use streams::{Batch, Log, partition_of};
+use streams::{Batch, Log as _, LogError, partition_of};
 
 use super::known;
 use crate::Failure;
@@ -21,15 +21,34 @@ const BATCH_BYTES_MAX: u64 = 16 << 20;
 
 /// Appends stdin.
 pub fn append(data: &Path, topic: &str) -> Result<(), Failure> {
+    known(topic)?;
+    let records = stdin()?;
     let log = Data::make(data)?.log()?;
-    known(&log, topic)?;
-    let partitions = log
-        .topics()
-        .iter()
-        .find(|t| t.name == topic)
-        .map_or(1, |t| t.partitions);
-    let now_ms = now_ms();
-    let mut batches = vec![Batch::new(now_ms)];
+    let failed = |error: LogError| Failure::Undone(error.to_string());
+    let partitions = u32::try_from(log.ends(topic).map_err(failed)?.len()).unwrap_or(u32::MAX);
+    let mut batch = Batch::new(now_ms());
+    let mut appended = 0;
+    let mut flush = |batch: &mut Batch| {
+        let done = log.append(batch);
+        done.map_err(|error| Failure::Undone(format!("{error}; {appended} records were appended before")))?;
+        appended += batch.len();
+        *batch = Batch::new(now_ms());
+        Ok(appended)
+    };
+    for (key, value) in records {
+        let partition = partition_of(key.as_deref(), partitions);
+        batch.push(topic, partition, key.as_deref(), value.as_deref());
+        if batch.bytes() >= BATCH_BYTES_MAX {
+            flush(&mut batch)?;
+        }
+    }
+    let appended = flush(&mut batch)?;
+    crate::output::print(&format!("{appended} records appended to {topic}\n"))
+}
+
+/// The records that stdin holds.
+fn stdin() -> Result<Vec<(Bytes, Bytes)>, Failure> {
+    let mut records = Vec::new();
     for (number, line) in (1..).zip(std::io::stdin().lock().split(b'\n')) {
         let line = line.map_err(|error| Failure::Undone(format!("stdin: {error}")))?;
         if line.trim_ascii().is_empty() {
@@ -41,34 +60,24 @@ pub fn append(data: &Path, topic: &str) -> Result<(), Failure> {
                 "stdin, line {number}: {what}; {help}; nothing was appended"
             ))
         };
-        let (key, value) = record(&line).map_err(bad)?;
-        let partition = partition_of(key.as_deref(), partitions);
-        if batches
-            .last()
-            .is_none_or(|batch| batch.bytes() >= BATCH_BYTES_MAX)
-        {
-            batches.push(Batch::new(now_ms));
-        }
-        if let Some(batch) = batches.last_mut() {
-            batch.push(topic, partition, key.as_deref(), value.as_deref());
-        }
+        records.push(object(&line).and_then(parts).map_err(bad)?);
     }
-    let mut appended = 0;
-    for batch in batches.iter().filter(|batch| !batch.is_empty()) {
-        let done = log.append(batch);
-        done.map_err(|error| Failure::Undone(format!("{error}; {appended} records were appended before")))?;
-        appended += batch.len();
-    }
-    crate::output::print(&format!("{appended} records appended to {topic}\n"))
+    Ok(records)
 }
 
-type Bytes = Option<Vec<u8>>;
+/// A key or a value.
+pub type Bytes = Option<Vec<u8>>;
 
-fn record(line: &[u8]) -> Result<(Bytes, Bytes), String> {
-    let parsed: Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-    let Value::Object(mut fields) = parsed else {
-        return Err("it is no JSON object".to_owned());
-    };
+/// A line's fields.
+pub fn object(line: &[u8]) -> Result<Map<String, Value>, String> {
+    match serde_json::from_slice(line).map_err(|error| error.to_string())? {
+        Value::Object(fields) => Ok(fields),
+        _ => Err("it is no JSON object".to_owned()),
+    }
+}
+
+/// Key and value of a line, which has no other fields.
+pub fn parts(mut fields: Map<String, Value>) -> Result<(Bytes, Bytes), String> {
     let key = take(&mut fields, "key")?;
     let value = take(&mut fields, "value")?;
     match fields.keys().next() {

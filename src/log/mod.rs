@@ -4,19 +4,21 @@ mod append;
 mod cat;
 
 use contract::log::Topic;
-use streams::{Log, timeline};
+use streams::timeline;
 
 use crate::Failure;
 
 pub use append::append;
+#[cfg(feature = "kill-points")]
+pub use append::{object, parts};
 pub use cat::{Range, cat};
 
 /// That there is such a topic.
-fn known(log: &dyn Log, topic: &str) -> Result<(), Failure> {
-    if log.topics().iter().any(|known| known.name == topic) {
+fn known(topic: &str) -> Result<(), Failure> {
+    if Topic::from_name(topic).is_some() || topic == timeline::TOPIC {
         return Ok(());
     }
-    let names: Vec<&str> = Topic::ALL.iter().map(|topic| topic.name()).collect();
+    let names = Topic::ALL.map(Topic::name);
     Err(Failure::Usage(format!(
         "there is no topic {topic}; there are {} and {}",
         names.join(", "),

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use crate::process::{Ended, cargo, limited, passes};
 use crate::summary::Summary;
-use crate::{Failure, Outcome, fuzz, test};
+use crate::{Failure, Outcome, crash, fuzz, test};
 
 /// Seconds for each fuzz target.
 const FUZZ_SECONDS: u64 = 5;
+
+/// How often a running millrace is killed, and the time after which it is enough.
+const CRASHES: u64 = 60;
+const CRASHES_MAX: Duration = Duration::from_secs(75);
 
 /// How long the README's command may take, its release build included.
 const SMOKE_MAX: Duration = Duration::from_secs(30 * 60);
@@ -34,6 +38,7 @@ pub fn run() -> Outcome {
     summary.step("simulator: every planted bug is found", || {
         simulator(&["--canary", "all"])
     });
+    summary.step("crashes", || crash::short(CRASHES, CRASHES_MAX));
     summary.step("README: cargo run --release -- demo --exit", demo);
     summary.finish()
 }

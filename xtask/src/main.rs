@@ -4,9 +4,11 @@
 //! - `fuzz`: the fuzz targets, for as long as asked.
 //! - `schema`: writes the files that are generated from the contract.
 //! - `mutants`: breaks the job in many ways and reports what the tests don't notice.
+//! - `crash`: kills a running millrace at random and at named points, and looks what it left.
 //! - `ci`: everything that must pass before a change is taken; what `.ci/run` calls.
 
 mod ci;
+mod crash;
 mod fuzz;
 mod mutants;
 mod process;
@@ -85,6 +87,8 @@ enum Command {
     Schema,
     /// Breaks the job in many ways, one at a time, and reports what no test notices
     Mutants(mutants::Args),
+    /// Kills a running millrace again and again, at random and at named points, and verifies what it left
+    Crash(crash::Args),
     /// Everything that must pass before a change is taken: formatting, lints, tests, the README's command
     Ci,
 }
@@ -102,6 +106,7 @@ fn main() -> ExitCode {
         Command::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
         Command::Schema => schema::run(),
         Command::Mutants(args) => mutants::run(&args),
+        Command::Crash(args) => crash::run(&args),
         Command::Ci => ci::run(),
     };
     match outcome {

@@ -70,7 +70,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         ],
         &["generator"],
     ),
-    ("xtask", &["contract"], &[]),
+    ("xtask", &["contract", "generator", "oracle", "streams"], &[]),
 ];
 
 fn set<'a>(names: impl IntoIterator<Item = &'a &'a str>) -> BTreeSet<String> {

@@ -1,38 +1,16 @@
 //! The command line as a user meets it: README's commands, the demo's output, and a clear answer to wrong
 //! usage.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod bad_input;
+mod common;
+mod copies;
+mod full_disk;
+mod log;
+mod up;
 
-fn millrace(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
-    command.output().expect("the command that was just built starts")
-}
+use std::path::Path;
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
-}
-
-/// Asserts the exit status, an empty stdout and one line on stderr that contains all of `said`.
-fn assert_refused(output: &Output, status: i32, said: &[&str]) {
-    let stderr = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(status), "{stderr}");
-    assert_eq!(text(&output.stdout), "");
-    assert_eq!(stderr.lines().count(), 1, "{stderr}");
-    for part in said {
-        assert!(stderr.contains(part), "{stderr:?} says {part:?}");
-    }
-}
-
-fn scratch(name: &str, content: &[u8]) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let mut file = std::fs::File::create(&path).expect("the test's directory can be written");
-    file.write_all(content)
-        .expect("the test's directory can be written");
-    path
-}
+use common::{assert_refused, millrace, scratch, text};
 
 #[test]
 fn the_demo_shows_a_month_that_the_oracle_agrees_on() {
@@ -185,5 +163,9 @@ fn a_file_that_cannot_be_imported_is_one_line_and_status_3() {
 fn the_documented_default_file_is_the_program_s() {
     let output = millrace(&["config", "default"]);
     let file = std::fs::read_to_string("docs/millrace.toml").expect("docs/millrace.toml is there");
-    assert_eq!(text(&output.stdout), file, "write it anew: millrace config default > docs/millrace.toml");
+    assert_eq!(
+        text(&output.stdout),
+        file,
+        "write it anew: millrace config default > docs/millrace.toml"
+    );
 }
