@@ -27,6 +27,7 @@ pub fn millrace(args: &[&str]) -> Output {
 /// Runs the program with input.
 pub fn with_stdin(args: &[&str], input: &[u8]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
+    command.env("MILLRACE_LOGGING_FORMAT", "human");
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
     let piped = command
         .stdin(Stdio::piped())
@@ -196,6 +197,7 @@ pub struct Up {
 impl Up {
     pub fn start(dir: &Dir) -> Up {
         let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
+        command.env("MILLRACE_LOGGING_FORMAT", "human");
         command.args(["up", "--workers", "2", "--data", dir.text()]);
         let piped = command
             .stdin(Stdio::null())

@@ -1,7 +1,6 @@
 //! What the tests share: a store in memory, a clock that stands where it is put, and random logs.
 #![allow(dead_code, reason = "each test uses some of it")]
 #![expect(clippy::unwrap_used, reason = "tests fail by it")]
-#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
