@@ -60,7 +60,7 @@ pub fn run(path: &Path) -> Result<(), Failure> {
     let verdict = verify(
         &log,
         &Readers::new(&data.store_config()),
-        log.installation().to_string(),
+        &log.installation().to_string(),
     )?;
     let mut out = String::new();
     let epoch = verdict
@@ -85,7 +85,7 @@ pub fn run(path: &Path) -> Result<(), Failure> {
 }
 
 /// Compares a store with its log.
-pub fn verify(log: &dyn Log, store: &Readers, installation: String) -> Result<Verdict, Failure> {
+pub fn verify(log: &dyn Log, store: &Readers, installation: &str) -> Result<Verdict, Failure> {
     let undone = |error: &dyn std::fmt::Display| Failure::Undone(error.to_string());
     let line = spinner("reading the view store".to_owned());
     let (frontier, tables) = store.tables(VIEWS).map_err(|error| undone(&error))?;

@@ -52,7 +52,7 @@ pub fn run(file: Option<&Path>, data: Option<&Path>, workers: usize) -> Result<(
     wait(&engine, last, &signals)?;
     let took = start.elapsed();
     drop(engine);
-    let verdict = verify(log.as_ref(), &readers, log.installation().to_string())?;
+    let verdict = verify(log.as_ref(), &readers, &log.installation().to_string())?;
     print(&report::text(file, &import, &verdict, took))?;
     verdict.outcome()
 }

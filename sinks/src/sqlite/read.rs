@@ -22,7 +22,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, SqlSafeStr, SqliteConnection, query_wi
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::cache::{Cache, Cached};
-use super::connection::{code, code_of};
+use super::connection::{MOVE_AWAY, code, code_of};
 use super::schema::{key, list};
 use super::{Config, frontier, rows, write};
 use crate::Frontier;
@@ -110,12 +110,15 @@ impl Shared {
     }
 
     fn error(&self, error: &sqlx::Error) -> ReadError {
-        if code_of(error) == Some(code::INTERRUPT) {
-            return ReadError::TooOld {
+        match code_of(error) {
+            Some(code::INTERRUPT) => ReadError::TooOld {
                 ms_max: self.read_ms_max,
-            };
+            },
+            Some(code::CORRUPT | code::NOT_A_DATABASE) => {
+                self.failed(format!("the file is damaged ({error}): {MOVE_AWAY}"))
+            }
+            _ => self.failed(error.to_string()),
         }
-        self.failed(error.to_string())
     }
 
     fn failed(&self, what: String) -> ReadError {
