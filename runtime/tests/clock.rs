@@ -20,6 +20,8 @@ const HOUR_MS: i64 = 3_600 * SECOND_MS;
 const YEAR_MS: i64 = 365 * 24 * HOUR_MS;
 /// How long an order waits for its payment, unless other rules are activated.
 const PAYMENT_WINDOW_MS: i64 = 900 * SECOND_MS;
+/// Why an order that was not paid in time is cancelled.
+const UNPAID: &str = "not_paid_in_time";
 const LIMIT: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -143,7 +145,7 @@ fn a_clock_set_back_an_hour_stands_until_it_has_caught_up() {
     shop.clocks.pass(HOUR_MS + PAYMENT_WINDOW_MS);
     shop.order("o4");
     shop.wait("time goes on", |shop| shop.visible().1 > clock);
-    shop.wait("expired", |shop| shop.reason("o1") == Some("expired".to_owned()));
+    shop.wait("expired", |shop| shop.reason("o1") == Some(UNPAID.to_owned()));
 }
 
 #[test]
@@ -181,7 +183,7 @@ fn a_clock_set_forward_a_year_stops_binding_until_it_is_accepted() {
         "nobody's order expires"
     );
     shop.engine.accept_clock();
-    shop.wait("expired", |shop| shop.reason("o1") == Some("expired".to_owned()));
+    shop.wait("expired", |shop| shop.reason("o1") == Some(UNPAID.to_owned()));
     shop.wait("the orders of meanwhile", |shop| shop.reason("o3").is_some());
     assert!(shop.visible().1 >= START_MS + YEAR_MS);
 }

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use contract::log::Topic;
+use contract::tables::Tables;
 use contract::views::{CHECKOUT_VIEWS, View};
 use sinks::Frontier;
 use sinks::sqlite::{Config, Readers};
@@ -132,6 +133,12 @@ impl Dir {
 
     pub fn store(&self) -> PathBuf {
         self.0.join("views.sqlite")
+    }
+
+    /// Where its view store stands, and the rows.
+    pub fn stored(&self) -> (Option<Frontier>, Tables) {
+        let readers = Readers::new(&Config::new(self.store(), VIEWS));
+        readers.tables(VIEWS).expect("the view store can be read")
     }
 
     /// The last segment of its log.

@@ -10,8 +10,8 @@ use crate::{Failure, Outcome, crash, fuzz, test};
 const FUZZ_SECONDS: u64 = 5;
 
 /// How often a running millrace is killed, and the time after which it is enough.
-const CRASHES: u64 = 60;
-const CRASHES_MAX: Duration = Duration::from_secs(75);
+const CRASHES: u64 = 100;
+const CRASHES_MAX: Duration = Duration::from_secs(90);
 
 /// How long the README's command may take, its release build included.
 const SMOKE_MAX: Duration = Duration::from_secs(30 * 60);

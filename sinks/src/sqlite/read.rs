@@ -22,7 +22,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, SqlSafeStr, SqliteConnection, query_wi
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::cache::{Cache, Cached};
-use super::connection::{code, code_of};
+use super::connection::{MOVE_AWAY, code, code_of};
 use super::schema::{key, list};
 use super::{Config, frontier, rows, write};
 use crate::Frontier;
@@ -110,12 +110,15 @@ impl Shared {
     }
 
     fn error(&self, error: &sqlx::Error) -> ReadError {
-        if code_of(error) == Some(code::INTERRUPT) {
-            return ReadError::TooOld {
+        match code_of(error) {
+            Some(code::INTERRUPT) => ReadError::TooOld {
                 ms_max: self.read_ms_max,
-            };
+            },
+            Some(code::CORRUPT | code::NOT_A_DATABASE) => {
+                self.failed(format!("the file is damaged ({error}): {MOVE_AWAY}"))
+            }
+            _ => self.failed(error.to_string()),
         }
-        self.failed(error.to_string())
     }
 
     fn failed(&self, what: String) -> ReadError {
@@ -331,7 +334,7 @@ impl Snapshot {
             .iter()
             .for_each(|part| write::bind_value(&mut arguments, *part));
         let found = self.rows(AssertSqlSafe(sql), arguments).await?;
-        let delta = self.delta(view, &found)?;
+        let delta = self.delta(view, &found, None)?;
         Ok(delta
             .changes()
             .next()
@@ -364,14 +367,27 @@ impl Snapshot {
         if found.is_empty() {
             return Ok(None);
         }
-        self.delta(view, &found).map(Some)
+        self.delta(view, &found, after.map(<[u8]>::to_vec)).map(Some)
     }
 
-    fn delta(&self, view: View, found: &[SqliteRow]) -> Result<Delta, ReadError> {
+    /// Rows in the order of their keys, all after the key `before`.
+    fn delta(
+        &self,
+        view: View,
+        found: &[SqliteRow],
+        mut before: Option<Vec<u8>>,
+    ) -> Result<Delta, ReadError> {
         let mut builder = DeltaBuilder::new(view);
-        found
-            .iter()
-            .try_for_each(|row| rows::put(view, row, &mut builder))?;
+        for row in found {
+            let key = rows::put(view, row, &mut builder)?;
+            // A file that was damaged so that SQLite does not notice may yield a row twice, or for ever.
+            if key <= before {
+                let name = view.schema().name;
+                let what = format!("the file is damaged (rows of {name} are not in order): {MOVE_AWAY}");
+                return Err(self.shared.failed(what));
+            }
+            before = key;
+        }
         Ok(builder.finish(self.epoch()))
     }
 

@@ -1,6 +1,6 @@
 //! Rows of the file as values: every value is checked, since anybody may have edited the file.
 
-use contract::delta::DeltaBuilder;
+use contract::delta::{DeltaBuilder, key_of};
 use contract::time::Time;
 use contract::value::ValueRef;
 use contract::views::{Column, Type, View};
@@ -50,11 +50,11 @@ fn value<'a>(row: &'a SqliteRow, index: usize, column: &Column) -> Option<ValueR
     })
 }
 
-/// Adds a row that has all columns of `view`, in order, to a delta.
+/// Adds a row that has all columns of `view`, in order, to a delta; its key.
 ///
 /// # Errors
 /// [`ReadError::Edited`] if a value is not one of its column.
-pub(super) fn put(view: View, row: &SqliteRow, out: &mut DeltaBuilder) -> Result<(), ReadError> {
+pub(super) fn put(view: View, row: &SqliteRow, out: &mut DeltaBuilder) -> Result<Option<Vec<u8>>, ReadError> {
     let schema = view.schema();
     let mut values = Vec::with_capacity(schema.columns.len());
     for (index, column) in schema.columns.iter().enumerate() {
@@ -65,5 +65,5 @@ pub(super) fn put(view: View, row: &SqliteRow, out: &mut DeltaBuilder) -> Result
     }
     let (key, columns) = values.split_at(schema.key_len);
     out.upsert_values(key, columns);
-    Ok(())
+    Ok(key_of(view, key))
 }
