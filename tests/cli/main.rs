@@ -9,8 +9,9 @@ mod log;
 mod up;
 
 use std::path::Path;
+use std::process::Command;
 
-use common::{assert_refused, millrace, scratch, text};
+use common::{Dir, assert_refused, millrace, scratch, text};
 
 #[test]
 fn the_demo_shows_a_month_that_the_oracle_agrees_on() {
@@ -43,7 +44,7 @@ fn the_demo_shows_a_month_that_the_oracle_agrees_on() {
     assert!(stdout.trim_end().ends_with("records/s."), "{stdout}");
 }
 
-/// Every line of a `sh` block is run, but for those that CI itself is.
+/// Every line of a `sh` block is run, one after another in one place, but for those that CI itself is.
 #[test]
 fn every_command_in_the_readme_works() {
     let readme = std::fs::read_to_string("README.md").expect("README.md is there");
@@ -53,22 +54,36 @@ fn every_command_in_the_readme_works() {
         .filter_map(|rest| rest.split("```").next());
     let commands: Vec<&str> = blocks.flat_map(str::lines).collect();
     assert!(commands.contains(&"cargo run --release -- demo"), "{commands:?}");
+    let dir = Dir::new("readme");
+    std::fs::create_dir_all(&dir.0).expect("the test's directory can be written");
+    let importers = Path::new(env!("CARGO_MANIFEST_DIR")).join("importers");
+    std::os::unix::fs::symlink(importers, dir.0.join("importers")).expect("links can be made");
     for command in commands {
         if command == "cargo xtask test" {
             continue;
         }
-        let args = command.strip_prefix("cargo run --release -- ");
-        let args: Vec<&str> = args
-            .unwrap_or_else(|| panic!("{command}: no test knows it"))
-            .split(' ')
-            .collect();
-        let output = millrace(&args);
+        let (cargo, program) = ("cargo run --release --", env!("CARGO_BIN_EXE_millrace"));
+        assert!(command.contains(cargo), "{command}: no test knows it");
+        // What runs until it is stopped is stopped after a while.
+        let stopped = command.ends_with("-- up");
+        let program = if stopped {
+            format!("timeout -s TERM 3 {program}")
+        } else {
+            program.to_owned()
+        };
+        let output = Command::new("sh")
+            .args(["-c", &command.replace(cargo, &program)])
+            .current_dir(&dir.0)
+            .output()
+            .expect("there is a shell");
+        // `timeout` ends with 124 if it had to stop it, whatever that ended with: the log tells.
+        let stderr = text(&output.stderr);
         assert_eq!(
             output.status.code(),
-            Some(0),
-            "{command}: {}",
-            text(&output.stderr)
+            Some(if stopped { 124 } else { 0 }),
+            "{command}: {stderr}"
         );
+        assert!(!stopped || stderr.contains("\"down\""), "{command}: {stderr}");
     }
 }
 
