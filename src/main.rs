@@ -10,6 +10,7 @@ mod import;
 mod log;
 mod output;
 mod progress;
+mod serve;
 mod signals;
 mod up;
 mod verify;
@@ -37,13 +38,18 @@ enum Command {
     /// Run on a data directory until asked to stop.
     ///
     /// Records that come are bound to epochs and decided; the views are in DIR/views.sqlite. SIGINT and
-    /// SIGTERM stop it.
-    #[command(after_help = "Examples:\n  millrace up\n  millrace up --data /srv/shop --workers 4")]
+    /// SIGTERM stop it. HTTP is served at ADDR: commands, reads, live changes, /docs. With MILLRACE_TOKEN set
+    /// every request must bring that as a bearer token.
+    #[command(
+        after_help = "Examples:\n  millrace up\n  millrace up --data /srv/shop --workers 4\n  MILLRACE_TOKEN=s3cret millrace up --listen 0.0.0.0:8080"
+    )]
     Up {
         #[command(flatten)]
         data: DataArg,
         #[command(flatten)]
         workers: Workers,
+        #[command(flatten)]
+        listen: serve::Listen,
     },
     /// Decide a real month of orders and show what became of them.
     ///
@@ -198,7 +204,11 @@ fn main() -> ExitCode {
     panics::abort_on_panic();
     logging();
     let done = match cli.command {
-        Command::Up { data, workers } => up::run(&data.data, workers.count()),
+        Command::Up {
+            data,
+            workers,
+            listen,
+        } => up::run(&data.data, workers.count(), &listen),
         Command::Demo {
             exit: _,
             file,

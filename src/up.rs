@@ -11,11 +11,13 @@ use indicatif::ProgressBar;
 use pipelines::checkout::LOGIC_VERSION;
 use runtime::clock::SystemClock;
 use runtime::{Engine, Options, Progress, State};
+use streams::Log;
 use streams::timeline::Limits;
 
 use crate::Failure;
 use crate::data::{Data, new_id};
 use crate::progress::bar;
+use crate::serve::{self, Listen};
 use crate::signals::Signals;
 
 /// How often it is looked after.
@@ -24,12 +26,13 @@ const LOOK: Duration = Duration::from_millis(200);
 const ACCEPT: &str = "clock-accepted";
 
 /// Runs on a data directory.
-pub fn run(path: &Path, workers: usize) -> Result<(), Failure> {
+pub fn run(path: &Path, workers: usize, listen: &Listen) -> Result<(), Failure> {
     let signals = Signals::new()?;
+    let listener = listen.take()?;
     let data = Data::make(path)?;
     let log = Arc::new(data.log()?);
     let installation = log.installation();
-    let store = data.store()?;
+    let (wired, store) = serve::observe(data.store()?)?;
     let accept = data.path().join(ACCEPT);
     // What was accepted once is not accepted for ever.
     let _ = std::fs::remove_file(&accept);
@@ -40,9 +43,13 @@ pub fn run(path: &Path, workers: usize) -> Result<(), Failure> {
         binds: true,
         limits: Limits::default(),
     };
-    let engine = Engine::start(log, Box::new(store), Arc::new(SystemClock::new()), &options);
-    let engine = engine.map_err(|error| Failure::Undone(error.to_string()))?;
+    let log: Arc<dyn Log> = log;
+    let clock = Arc::new(SystemClock::new());
+    let engine = Engine::start(Arc::clone(&log), Box::new(store), clock, &options);
+    let engine = Arc::new(engine.map_err(|error| Failure::Undone(error.to_string()))?);
+    let server = serve::start(listener, wired, log, &engine, data.path())?;
     tracing::info!(data = %path.display(), %installation, workers, logic = LOGIC_VERSION, "up");
+    tracing::info!("listening on http://{}", server.address());
     let mut watch = Watch::default();
     let failed = loop {
         let progress = engine.wait(LOOK, |_| false);
@@ -62,7 +69,12 @@ pub fn run(path: &Path, workers: usize) -> Result<(), Failure> {
     };
     watch.end();
     tracing::info!("stopping: what was bound is decided and committed first");
-    let progress = engine.stop();
+    server.stop();
+    // The server's last thread may be looking at it.
+    let progress = match Arc::into_inner(engine) {
+        Some(engine) => engine.stop(),
+        None => return Err(Failure::Undone("the engine is still in use: a bug".to_owned())),
+    };
     match (failed, progress.state) {
         (Some(why), _) | (None, State::Failed(why)) => Err(Failure::Undone(why)),
         _ => {

@@ -3,6 +3,7 @@
 //! ```text
 //! contract, operators ◄ pipelines ◄ bench ◄ millrace
 //! contract ◄ oracle, importers, generator, streams, sinks
+//! contract, streams, sinks ◄ api ◄ millrace
 //! pipelines, streams, sinks ◄ runtime ◄ millrace
 //! ```
 //!
@@ -26,6 +27,11 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         "runtime",
         &["contract", "pipelines", "streams", "sinks"],
         &["oracle", "generator"],
+    ),
+    (
+        "api",
+        &["contract", "streams", "sinks"],
+        &["runtime", "generator", "oracle"],
     ),
     ("generator", &["contract"], &["oracle"]),
     (
@@ -51,6 +57,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "streams",
             "sinks",
             "runtime",
+            "api",
         ],
         &["generator"],
     ),
