@@ -9,6 +9,7 @@
 //! caller, the second made after the first was answered, stand in that order.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use contract::log::Topic;
@@ -56,35 +57,57 @@ struct Job {
     _room: OwnedSemaphorePermit,
 }
 
-/// Appends commands; cheap to clone.
-#[derive(Clone)]
+/// What the threads take.
+enum Work {
+    Job(Job),
+    /// To one of them: end.
+    Stop,
+}
+
+/// Appends commands.
 pub struct Appender {
-    jobs: mpsc::Sender<Job>,
+    work: mpsc::Sender<Work>,
     room: Arc<Semaphore>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Appender {
-    /// Starts the threads that write to `log`. They end with the last clone.
+    /// Starts the threads that write to `log`, until [`Appender::stop`].
     ///
     /// # Errors
     /// If the system has no thread left.
     pub fn start(log: &Arc<dyn Log>) -> std::io::Result<Appender> {
-        let (jobs, waiting) = mpsc::channel(JOBS_MAX);
+        let (work, waiting) = mpsc::channel(JOBS_MAX);
         let waiting = Arc::new(Mutex::new(waiting));
+        let mut threads = Vec::new();
         for number in 0..THREADS {
             let (log, waiting) = (Arc::clone(log), Arc::clone(&waiting));
-            std::thread::Builder::new()
-                .name(format!("append-{number}"))
-                .spawn(move || while write_next(log.as_ref(), &waiting).is_some() {})?;
+            let thread = std::thread::Builder::new().name(format!("append-{number}"));
+            threads.push(thread.spawn(move || while write_next(log.as_ref(), &waiting).is_some() {})?);
         }
-        let room = Arc::new(Semaphore::new(BYTES_MAX));
-        Ok(Appender { jobs, room })
+        Ok(Appender {
+            work,
+            room: Arc::new(Semaphore::new(BYTES_MAX)),
+            threads: Mutex::new(threads),
+        })
+    }
+
+    /// Writes what waits, ends the threads and lets go of the log. Blocks; later appends are refused.
+    pub fn stop(&self) {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in threads.iter() {
+            // If they have ended, nothing waits.
+            let _ = self.work.blocking_send(Work::Stop);
+        }
+        for thread in threads.drain(..) {
+            let _ = thread.join();
+        }
     }
 
     /// How many commands wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.jobs.max_capacity() - self.jobs.capacity()
+        self.work.max_capacity() - self.work.capacity()
     }
 
     /// Bytes of commands that wait or are being written.
@@ -126,32 +149,45 @@ impl Appender {
             _room: room,
         };
         if patient {
-            self.jobs.send(job).await.map_err(|_| full())?;
+            self.work.send(Work::Job(job)).await.map_err(|_| full())?;
         } else {
-            self.jobs.try_send(job).map_err(|_| full())?;
+            self.work.try_send(Work::Job(job)).map_err(|_| full())?;
         }
         let stopped = || Problem::overloaded("the server stops");
         Ok(answer.await.map_err(|_| stopped())??)
     }
 }
 
-/// Takes what waits and writes it; `None`: there will be no more.
-fn write_next(log: &dyn Log, waiting: &Mutex<mpsc::Receiver<Job>>) -> Option<()> {
+/// Takes what waits and writes it; `None`: it was told to end.
+fn write_next(log: &dyn Log, waiting: &Mutex<mpsc::Receiver<Work>>) -> Option<()> {
     let mut jobs = Vec::new();
+    let mut goes_on = Some(());
     {
         let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = waiting.blocking_recv()?;
-        let mut bytes = size(&first);
-        jobs.push(first);
-        while bytes < BATCH_BYTES
-            && let Ok(job) = waiting.try_recv()
-        {
-            bytes += size(&job);
-            jobs.push(job);
+        let mut next = waiting.blocking_recv()?;
+        let mut bytes = 0;
+        loop {
+            match next {
+                Work::Job(job) => {
+                    bytes += size(&job);
+                    jobs.push(job);
+                }
+                Work::Stop => {
+                    goes_on = None;
+                    break;
+                }
+            }
+            if bytes >= BATCH_BYTES {
+                break;
+            }
+            let Ok(more) = waiting.try_recv() else { break };
+            next = more;
         }
     }
-    write(log, jobs);
-    Some(())
+    if !jobs.is_empty() {
+        write(log, jobs);
+    }
+    goes_on
 }
 
 fn size(job: &Job) -> usize {

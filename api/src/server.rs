@@ -24,6 +24,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// A running server.
 pub struct Server {
+    app: Arc<App>,
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -42,14 +43,16 @@ impl Server {
             .enable_all()
             .build()?;
         let (stop, stopped) = oneshot::channel();
+        let served = Arc::clone(&app);
         let serve = move || {
-            runtime.block_on(serve(app, listener, stopped));
+            runtime.block_on(serve(served, listener, stopped));
             runtime.shutdown_timeout(Duration::from_secs(1));
         };
         let thread = std::thread::Builder::new()
             .name("server".to_owned())
             .spawn(serve)?;
         Ok(Server {
+            app,
             address,
             stop: Some(stop),
             thread: Some(thread),
@@ -62,7 +65,7 @@ impl Server {
         self.address
     }
 
-    /// Lets requests under way end, and stops.
+    /// Lets requests under way end, and stops. What was taken is written to the log first.
     pub fn stop(mut self) {
         self.end();
     }
@@ -75,6 +78,7 @@ impl Server {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+        self.app.appender.stop();
     }
 }
 

@@ -180,7 +180,9 @@ pub const fn moves(status: Status) -> &'static [[&'static str; 3]] {
             [
                 "payment_confirmed",
                 "confirmed",
-                "of the payment under way; refunding if a cancel was asked for",
+                "of the payment under way; refunding if a cancel was asked for; another amount is given back, \
+                 and the order goes on as after a decline: awaiting_payment, payment_failed, expired or \
+                 cancelled",
             ],
             [
                 "payment_declined",
@@ -203,7 +205,8 @@ pub const fn moves(status: Status) -> &'static [[&'static str; 3]] {
             [
                 "order_lines_cancel_requested",
                 "confirmed",
-                "within the cancel window of its rules",
+                "within the cancel window of its rules; all that is left: as cancelling the order, refunding or \
+                 cancelled",
             ],
             [
                 "payment_refunded",
@@ -215,7 +218,7 @@ pub const fn moves(status: Status) -> &'static [[&'static str; 3]] {
             [
                 "payment_refunded",
                 "cancelled",
-                "once the main payment is refunded in full",
+                "once the main payment is refunded in full; needs_operator if less than was asked for is given back",
             ],
             ["refund_failed", "needs_operator", "of the main payment"],
             [

@@ -3,8 +3,8 @@
 use std::io::Read as _;
 use std::time::Duration;
 
-use api::Config;
-use api::routes::ROUTES;
+use millrace_api::Config;
+use millrace_api::routes::ROUTES;
 use serde_json::{Value as Json, json};
 
 use crate::client::read;

@@ -1,7 +1,7 @@
 //! Following a view: the copy that the events make is the view.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
+use std::io::BufReader;
 use std::net::TcpStream;
 
 use serde_json::{Value as Json, json};
@@ -151,7 +151,7 @@ fn a_follower_s_copy_is_the_view_also_after_it_was_away() {
 fn a_resume_point_that_is_gone_or_not_there_yet_is_told() {
     let directory = Shop::open().stop();
     // Room for the keys of a few commits.
-    let shop = Shop::at(directory, api::Config::default(), 200);
+    let shop = Shop::at(directory, millrace_api::Config::default(), 200);
     shop.product("tea", 500, 100);
     for n in 0..10 {
         shop.post("/v1/orders", &order(&format!("o{n}"), "tea", 1, 500));

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use api::{App, Config, Feed, Observed, Parts, Server, Status};
 use contract::installation::Installation;
 use contract::log::Topic;
 use contract::views::{CHECKOUT_VIEWS, View};
+use millrace_api::{App, Config, Feed, Observed, Parts, Server, Status};
 use runtime::clock::SystemClock;
 use runtime::{Engine, Options, State};
 use serde_json::{Value as Json, json};
@@ -25,7 +25,7 @@ use crate::client::{Client, Reply};
 pub struct Shop {
     directory: PathBuf,
     pub log: Arc<dyn Log>,
-    pub app: Arc<App>,
+    _app: Arc<App>,
     pub feed: Arc<Feed>,
     server: Option<Server>,
     engine: Option<Arc<Engine>>,
@@ -111,7 +111,7 @@ impl Shop {
         Shop {
             directory,
             log,
-            app,
+            _app: app,
             feed,
             server: Some(server),
             engine: Some(engine),
