@@ -2,14 +2,16 @@
 //!
 //! The lock of the log is the lock of the directory: who has the log open owns both.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use contract::log::Topic;
 use contract::views::{CHECKOUT_VIEWS, View};
+use sinks::Sink as _;
 use sinks::sqlite::{self, SqliteViews, Synchronous};
 use streams::embedded::{self, Fsync};
-use streams::{EmbeddedLog, Installation, LogError, timeline};
+use streams::{EmbeddedLog, Installation, Log as _, LogError, timeline};
 
 use crate::Failure;
 use crate::config::Config;
@@ -22,6 +24,8 @@ pub const PARTITIONS: u32 = 1;
 
 const LOG: &str = "log";
 const STORE: &str = "views.sqlite";
+/// Says which file the view store is.
+const STORE_MADE: &str = "views.made";
 
 /// A data directory.
 #[derive(Clone, Debug)]
@@ -77,8 +81,9 @@ impl Data {
             }
             Err(error) => return Err(Failure::Undone(format!("{}: {error}", self.0.display()))),
         };
-        let first = entries.flatten().next();
-        Ok(first.map(|entry| entry.file_name().to_string_lossy().into_owned()))
+        let names = entries.flatten().map(|entry| entry.file_name());
+        let mut names = names.map(|name| name.to_string_lossy().into_owned());
+        Ok(names.find(|name| name != STORE_MADE))
     }
 
     /// Where it is.
@@ -132,20 +137,69 @@ impl Data {
         how
     }
 
-    /// Opens the view store, or makes it, as usual.
-    pub fn store(&self) -> Result<SqliteViews, Failure> {
-        self.store_as(&Config::default())
-    }
-
     /// Opens the view store, or makes it.
-    pub fn store_as(&self, config: &Config) -> Result<SqliteViews, Failure> {
-        let opened = SqliteViews::open(self.store_config(config));
-        opened.map_err(|error| Failure::Undone(error.to_string()))
+    ///
+    /// One that was copied while it was written, its file at one moment and its write-ahead log at another,
+    /// can be wrong without SQLite noticing. So only the file that we made is gone on with; another is made
+    /// anew from the log, unless it holds what the log does not: that is for the engine to refuse.
+    pub fn store_as(&self, config: &Config, log: &EmbeddedLog) -> Result<SqliteViews, Failure> {
+        let failed = |error: std::io::Error| Failure::Undone(format!("{}: {error}", self.0.display()));
+        let open = || {
+            let opened = SqliteViews::open(self.store_config(config));
+            opened.map_err(|error| Failure::Undone(error.to_string()))
+        };
+        let (file, made) = (self.0.join(STORE), self.0.join(STORE_MADE));
+        let is_strange = file.is_file() && inode(&file) != std::fs::read_to_string(&made).ok();
+        let mut store = open()?;
+        if is_strange && is_within(&mut store, log)? {
+            tracing::warn!("the view store is a copy of another file; it is made anew from the log");
+            drop(store);
+            for end in ["-wal", "-shm", ""] {
+                let gone = self.0.join(format!("{STORE}{end}"));
+                std::fs::remove_file(gone).or_else(absent).map_err(failed)?;
+            }
+            store = open()?;
+        }
+        if let Some(inode) = inode(&file) {
+            std::fs::write(&made, inode).map_err(failed)?;
+        }
+        Ok(store)
     }
 
     /// Whether there is a view store.
     pub fn has_store(&self) -> bool {
         self.0.join(STORE).is_file()
+    }
+}
+
+/// Whether a store holds nothing that the log does not.
+fn is_within(store: &mut SqliteViews, log: &EmbeddedLog) -> Result<bool, Failure> {
+    let failed = |error: &dyn std::fmt::Display| Failure::Undone(error.to_string());
+    let Some(frontier) = store.frontier().map_err(|error| failed(&error))? else {
+        return Ok(true);
+    };
+    let mut within = frontier.installation == log.installation();
+    for topic in Topic::ALL {
+        let ends = log.ends(topic.name()).map_err(|error| failed(&error))?;
+        let found = &frontier.ends[topic as usize];
+        within &= found.len() <= ends.len() && found.iter().zip(&ends).all(|(found, end)| found <= end);
+    }
+    Ok(within)
+}
+
+/// The number that the file system knows a file by.
+fn inode(path: &Path) -> Option<String> {
+    std::fs::metadata(path)
+        .ok()
+        .map(|file| format!("inode {}\n", file.ino()))
+}
+
+/// What is not there need not be removed.
+fn absent(error: std::io::Error) -> std::io::Result<()> {
+    if error.kind() == std::io::ErrorKind::NotFound {
+        Ok(())
+    } else {
+        Err(error)
     }
 }
 

@@ -13,6 +13,7 @@ mod kill;
 mod log;
 mod output;
 mod progress;
+mod serve;
 mod signals;
 mod up;
 mod verify;
@@ -40,8 +41,11 @@ enum Command {
     /// Run on a data directory until asked to stop.
     ///
     /// Records that come are bound to epochs and decided; the views are in DIR/views.sqlite. SIGINT and
-    /// SIGTERM stop it.
-    #[command(after_help = "Examples:\n  millrace up\n  millrace up --data /srv/shop --workers 4")]
+    /// SIGTERM stop it. HTTP is served at ADDR: commands, reads, live changes, /docs. With a token (api.token)
+    /// every request must bring that as a bearer token.
+    #[command(
+        after_help = "Examples:\n  millrace up\n  millrace up --data /srv/shop --workers 4\n  MILLRACE_API_TOKEN=s3cret millrace up --listen 0.0.0.0:8080"
+    )]
     Up {
         #[command(flatten)]
         settings: Settings,
@@ -115,6 +119,12 @@ struct Settings {
     /// How many threads decode and compute views (runtime.workers); by default the number of cores.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
+    /// Where the API listens (api.listen); by default 127.0.0.1:8080. Port 0 takes any that is free.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Listen on other addresses than loopback without a token (api.insecure).
+    #[arg(long)]
+    insecure: bool,
 }
 
 impl Settings {
@@ -122,6 +132,8 @@ impl Settings {
         let flags = [
             ("data.directory", self.data.clone()),
             ("runtime.workers", self.workers.map(|n| n.to_string())),
+            ("api.listen", self.listen.clone()),
+            ("api.insecure", self.insecure.then(|| "true".to_owned())),
         ];
         Config::load(self.config.as_deref(), std::env::vars(), &flags)
     }

@@ -11,6 +11,7 @@ use indicatif::ProgressBar;
 use pipelines::checkout::LOGIC_VERSION;
 use runtime::clock::SystemClock;
 use runtime::{Engine, Options, Progress, State};
+use streams::Log;
 
 use crate::Failure;
 use crate::config::Config;
@@ -18,6 +19,7 @@ use crate::data::{Data, new_id};
 #[cfg(feature = "kill-points")]
 use crate::kill;
 use crate::progress::bar;
+use crate::serve;
 use crate::signals::Signals;
 
 /// How often it is looked after.
@@ -30,10 +32,11 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     let signals = Signals::new()?;
     #[cfg(feature = "kill-points")]
     kill::arm()?;
+    let listener = serve::listen(config)?;
     let data = Data::make(&config.data())?;
     let log = Arc::new(data.log_as(config)?);
     let installation = log.installation();
-    let store = data.store_as(config)?;
+    let (wired, store) = serve::observe(data.store_as(config, &log)?)?;
     #[cfg(feature = "kill-points")]
     let (store, mut feed) = (kill::Store(store), kill::Feed::start(&log)?);
     let accept = data.path().join(ACCEPT);
@@ -46,10 +49,14 @@ pub fn run(config: &Config) -> Result<(), Failure> {
         binds: true,
         limits: config.limits(),
     };
-    let engine = Engine::start(log, Box::new(store), Arc::new(SystemClock::new()), &options);
-    let engine = engine.map_err(|error| Failure::Undone(error.to_string()))?;
-    let (data, workers) = (data.path().display(), options.workers);
-    tracing::info!(%data, %installation, workers, logic = LOGIC_VERSION, "up");
+    let log: Arc<dyn Log> = log;
+    let clock = Arc::new(SystemClock::new());
+    let engine = Engine::start(Arc::clone(&log), Box::new(store), clock, &options);
+    let engine = Arc::new(engine.map_err(|error| Failure::Undone(error.to_string()))?);
+    let server = serve::start(listener, wired, log, &engine, data.path())?;
+    let (directory, workers) = (data.path().display(), options.workers);
+    tracing::info!(data = %directory, %installation, workers, logic = LOGIC_VERSION, "up");
+    tracing::info!("listening on http://{}", server.address());
     let mut watch = Watch::default();
     let failed = loop {
         let progress = engine.wait(LOOK, |_| false);
@@ -73,7 +80,12 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     };
     watch.end();
     tracing::info!("stopping: what was bound is decided and committed first");
-    let progress = engine.stop();
+    server.stop();
+    // The server's last thread may be looking at it.
+    let progress = match Arc::into_inner(engine) {
+        Some(engine) => engine.stop(),
+        None => return Err(Failure::Undone("the engine is still in use: a bug".to_owned())),
+    };
     match (failed, progress.state) {
         (Some(why), _) | (None, State::Failed(why)) => Err(Failure::Undone(why)),
         _ => {

@@ -144,6 +144,32 @@ pub fn careful<'a>(
     value: Option<&'a [u8]>,
     arena: &'a Bump,
 ) -> Result<Record<'a>, Rejected> {
+    let record = careful_value(topic, value, arena)?;
+    if key == Some(record.key().as_bytes()) {
+        return Ok(record);
+    }
+    Err(Rejected {
+        reason: Reason::KeyMismatch,
+        detail: format!("key: expected {}", record.key()),
+        kind: Some(record.kind()),
+    })
+}
+
+/// Reads a value whose key is still to be made of it ([`Record::key`]): for who appends.
+///
+/// # Errors
+/// The first reason that applies, keys aside.
+pub fn decode_value<'a>(topic: Topic, value: &'a [u8], arena: &'a Bump) -> Result<Record<'a>, Rejected> {
+    if value.len() <= VALUE_BYTES_MAX
+        && let Ok(text) = std::str::from_utf8(value)
+        && let Some(record) = quick(topic, text, arena)
+    {
+        return Ok(record);
+    }
+    careful_value(topic, Some(value), arena)
+}
+
+fn careful_value<'a>(topic: Topic, value: Option<&'a [u8]>, arena: &'a Bump) -> Result<Record<'a>, Rejected> {
     let rejected = |reason, detail| {
         Err(Rejected {
             reason,
@@ -172,7 +198,7 @@ pub fn careful<'a>(
             return rejected(Reason::BadJson, format!("value: {what} at byte {at}"));
         }
     };
-    fields_of(topic, key, fields, arena)
+    fields_of(topic, fields, arena)
 }
 
 /// What is said of a known field that stands there twice. Of a `type` twice it can't be said which one
@@ -187,7 +213,6 @@ fn twice<'a>(name: &str, kind: Option<&'static str>) -> Result<Record<'a>, Rejec
 
 fn fields_of<'a>(
     topic: Topic,
-    key: Option<&[u8]>,
     fields: &'a [(&'a str, Node<'a>)],
     arena: &'a Bump,
 ) -> Result<Record<'a>, Rejected> {
@@ -217,21 +242,16 @@ fn fields_of<'a>(
             _ => rejected(Reason::UnknownType, format!("type: expected one of {}", one_of())),
         };
     };
-    let record = match Record::careful(topic, kind_name, fields, arena) {
-        Some(Ok(record)) => record,
+    match Record::careful(topic, kind_name, fields, arena) {
+        Some(Ok(record)) => Ok(record),
         Some(Err(fault)) => {
             let reason = if fault.missing {
                 Reason::MissingField
             } else {
                 Reason::BadField
             };
-            return rejected(reason, fault.detail);
+            rejected(reason, fault.detail)
         }
         None => unreachable!("{kind_name} is one of the topic's types"),
-    };
-    if key == Some(record.key().as_bytes()) {
-        Ok(record)
-    } else {
-        rejected(Reason::KeyMismatch, format!("key: expected {}", record.key()))
     }
 }

@@ -4,6 +4,7 @@
 //! there. Which way it goes on is decided apart from all I/O, in pure functions.
 
 pub mod decide;
+pub mod read;
 mod sink;
 pub mod sqlite;
 

@@ -16,6 +16,8 @@ pub enum Kind {
     Text,
     /// An address and a port.
     Address,
+    /// Printable ASCII without spaces, or nothing.
+    Token,
 }
 
 impl Kind {
@@ -26,6 +28,7 @@ impl Kind {
             Kind::Word(words) => format!("one of {}", words.join(", ")),
             Kind::Flag => "true or false".to_owned(),
             Kind::Text => "a text".to_owned(),
+            Kind::Token => "printable ASCII without spaces".to_owned(),
             Kind::Address => "an address with a port, such as 127.0.0.1:8080".to_owned(),
         }
     }
@@ -37,6 +40,7 @@ impl Kind {
             Kind::Word(words) => words.contains(&text),
             Kind::Flag => matches!(text, "true" | "false"),
             Kind::Text => !text.contains('\0'),
+            Kind::Token => text.bytes().all(|byte| byte.is_ascii_graphic()),
             Kind::Address => text.parse::<SocketAddr>().is_ok(),
         }
     }
@@ -146,7 +150,7 @@ pub const KEYS: &[Key] = &[
         secret: true,
         ..key(
             "api.token",
-            Kind::Text,
+            Kind::Token,
             "",
             "The bearer token that every request has to carry; empty: none. Better given in the environment.",
         )

@@ -7,6 +7,7 @@ mod keys;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use streams::embedded::Fsync;
@@ -191,6 +192,22 @@ impl Config {
     /// Bytes of the view store's write-ahead log, at most.
     pub fn wal_bytes_max(&self) -> u64 {
         self.number("store.wal_mib_max") << 20
+    }
+
+    /// Where the API listens.
+    pub fn listen(&self) -> SocketAddr {
+        let address = self.text("api.listen").parse();
+        address.expect("an address was checked when it was set")
+    }
+
+    /// The token that requests have to carry.
+    pub fn token(&self) -> Option<&str> {
+        Some(self.text("api.token")).filter(|token| !token.is_empty())
+    }
+
+    /// Whether the API may listen anywhere without a token.
+    pub fn insecure(&self) -> bool {
+        self.text("api.insecure") == "true"
     }
 
     /// What is logged.

@@ -16,6 +16,7 @@ use runtime::{Engine, Options, Progress, State};
 use streams::timeline::Limits;
 
 use crate::Failure;
+use crate::config::Config;
 use crate::data::Data;
 use crate::import;
 use crate::output::print;
@@ -35,7 +36,7 @@ pub fn run(file: Option<&Path>, data: Option<&Path>, workers: usize) -> Result<(
     let data = Data::make(&place.path)?;
     let log = Arc::new(data.log()?);
     import::append(&log, &import)?;
-    let store = data.store()?;
+    let store = data.store_as(&Config::default(), &log)?;
     let readers = store.readers();
     let options = Options {
         workers,

@@ -1,16 +1,16 @@
 //! A view store with kill points around its commits.
 
+use api::Observed;
 use contract::delta::Delta;
 use contract::digest::Digest;
 use contract::log::Epoch;
 use contract::views::View;
-use sinks::sqlite::SqliteViews;
 use sinks::{Commit, Frontier, Sink, SinkError};
 
 use super::around;
 
 /// The store.
-pub struct Store(pub SqliteViews);
+pub struct Store(pub Observed);
 
 impl Sink for Store {
     fn name(&self) -> &str {

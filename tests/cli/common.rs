@@ -29,6 +29,7 @@ pub fn millrace(args: &[&str]) -> Output {
 pub fn with_stdin(args: &[&str], input: &[u8]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
     command.env("MILLRACE_LOGGING_FORMAT", "human");
+    command.env("MILLRACE_API_LISTEN", "127.0.0.1:0");
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
     let piped = command
         .stdin(Stdio::piped())
@@ -205,7 +206,16 @@ impl Up {
     pub fn start(dir: &Dir) -> Up {
         let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
         command.env("MILLRACE_LOGGING_FORMAT", "human");
-        command.args(["up", "--workers", "2", "--data", dir.text()]);
+        command.env("MILLRACE_API_LISTEN", "127.0.0.1:0");
+        command.args([
+            "up",
+            "--workers",
+            "2",
+            "--listen",
+            "127.0.0.1:0",
+            "--data",
+            dir.text(),
+        ]);
         let piped = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

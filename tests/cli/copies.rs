@@ -117,7 +117,7 @@ fn a_copy_file_by_file_while_it_runs_opens_and_verifies_if_the_view_store_comes_
 /// SQLite's file and its write-ahead log belong together. When that was moved into the file and begun anew
 /// between the two copies, the copy lacks changes, and SQLite mostly can't tell. `verify` can.
 #[test]
-fn a_copy_torn_by_a_checkpoint_is_found_by_verify() {
+fn a_copy_torn_by_a_checkpoint_is_found_by_verify_and_made_anew() {
     let dir = Dir::shop("copied-torn");
     let topics = Topic::ALL.map(|topic| (topic.name(), 1));
     let config = embedded::Config::new(Installation::new(0, [0; 10]), &topics);
@@ -160,6 +160,11 @@ fn a_copy_torn_by_a_checkpoint_is_found_by_verify() {
             other => panic!("status {other:?}: {stderr}"),
         }
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        // Run on it, and the store is made anew.
+        let up = Up::start(&copied);
+        up.stop();
+        let output = copied.run(&["verify"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     }
 }
 

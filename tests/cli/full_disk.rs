@@ -4,8 +4,9 @@
 use std::fs;
 use std::io::Write as _;
 use std::process::Command;
+use std::time::Instant;
 
-use crate::common::{Dir, Up, assert_refused, assert_well, order};
+use crate::common::{Dir, LIMIT, Up, assert_refused, assert_well, order};
 
 /// A small disk at a data directory's parent, gone when it is dropped.
 struct Disk(Dir);
@@ -24,6 +25,15 @@ impl Disk {
     fn system(&self, program: &str, args: &[&str]) -> bool {
         let output = Command::new(program).args(args).arg(&self.0.0).output();
         output.is_ok_and(|output| output.status.success())
+    }
+
+    /// Mounts it anew. A process that is just being started may hold a file of ours open for a moment.
+    fn remount(&self, how: &str) {
+        let until = Instant::now() + LIMIT;
+        while !self.system("mount", &["-o", &format!("remount,{how}")]) {
+            assert!(Instant::now() < until, "it can be remounted {how}");
+            std::thread::yield_now();
+        }
     }
 
     fn data(&self) -> Dir {
@@ -101,12 +111,12 @@ fn a_directory_that_may_only_be_read_is_refused() {
     let dir = disk.data();
     dir.append("orders", &order("o1"));
     dir.decide();
-    assert!(disk.system("mount", &["-o", "remount,ro"]), "it can be remounted");
+    disk.remount("ro");
     for command in [&["up"][..], &["verify"], &["log", "cat", "orders"]] {
         assert_refused(&dir.run(command), 3, &["read-only", "make it writable"]);
     }
     let new = Dir(disk.0.0.join("new"));
     assert_refused(&new.run(&["up"]), 3, &["new", "ead-only"]);
-    assert!(disk.system("mount", &["-o", "remount,rw"]), "it can be remounted");
+    disk.remount("rw");
     assert_well(&dir.run(&["verify"]));
 }

@@ -67,13 +67,14 @@ fn every_command_in_the_readme_works() {
         // What runs until it is stopped is stopped after a while.
         let stopped = command.ends_with("-- up");
         let program = if stopped {
-            format!("timeout -s TERM 3 {program}")
+            format!("timeout --foreground -s TERM 3 {program}")
         } else {
             program.to_owned()
         };
         let output = Command::new("sh")
             .args(["-c", &command.replace(cargo, &program)])
             .current_dir(&dir.0)
+            .env("MILLRACE_API_LISTEN", "127.0.0.1:0")
             .output()
             .expect("there is a shell");
         // `timeout` ends with 124 if it had to stop it, whatever that ended with: the log tells.

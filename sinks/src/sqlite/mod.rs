@@ -30,6 +30,7 @@
 mod cache;
 mod connection;
 mod frontier;
+mod query;
 pub mod read;
 mod rows;
 mod schema;

@@ -172,6 +172,11 @@ impl Readers {
         }))
     }
 
+    /// The views that the store keeps.
+    pub(super) fn kept_views(&self) -> &[View] {
+        &self.0.views
+    }
+
     pub(super) fn cache(&self) -> &Cache {
         &self.0.cache
     }
@@ -309,6 +314,11 @@ impl Snapshot {
         self.frontier.as_ref()
     }
 
+    /// Whether the store keeps a view.
+    pub(super) fn kept(&self, view: View) -> Result<(), ReadError> {
+        self.shared.kept(view)
+    }
+
     fn epoch(&self) -> Epoch {
         self.frontier.as_ref().map_or(Epoch(0), |frontier| frontier.epoch)
     }
@@ -391,7 +401,7 @@ impl Snapshot {
         Ok(builder.finish(self.epoch()))
     }
 
-    async fn rows(
+    pub(super) async fn rows(
         &mut self,
         sql: impl SqlSafeStr,
         arguments: SqliteArguments,

@@ -2,7 +2,7 @@
 
 use contract::delta::{DeltaBuilder, key_of};
 use contract::time::Time;
-use contract::value::ValueRef;
+use contract::value::{Value, ValueRef};
 use contract::views::{Column, Type, View};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode as _, Row as _, TypeInfo as _, ValueRef as _};
@@ -22,7 +22,7 @@ pub(super) fn time(text: &str) -> Option<Time> {
 }
 
 /// The value in a row's column number `index`.
-fn value<'a>(row: &'a SqliteRow, index: usize, column: &Column) -> Option<ValueRef<'a>> {
+pub(super) fn value<'a>(row: &'a SqliteRow, index: usize, column: &Column) -> Option<ValueRef<'a>> {
     let raw = row.try_get_raw(index).ok()?;
     if raw.is_null() {
         return column.nullable.then_some(ValueRef::Null);
@@ -50,20 +50,34 @@ fn value<'a>(row: &'a SqliteRow, index: usize, column: &Column) -> Option<ValueR
     })
 }
 
+/// The values of a row that has all columns of `view`, in order.
+///
+/// # Errors
+/// [`ReadError::Edited`] if a value is not one of its column.
+pub(super) fn values(view: View, row: &SqliteRow) -> Result<Vec<Value>, ReadError> {
+    let values = borrowed(view, row)?;
+    Ok(values.into_iter().map(ValueRef::to_value).collect())
+}
+
+fn borrowed(view: View, row: &SqliteRow) -> Result<Vec<ValueRef<'_>>, ReadError> {
+    let schema = view.schema();
+    let columns = schema.columns.iter().enumerate();
+    let values = columns.map(|(index, column)| {
+        value(row, index, column).ok_or(ReadError::Edited {
+            table: schema.name,
+            column: column.name,
+        })
+    });
+    values.collect()
+}
+
 /// Adds a row that has all columns of `view`, in order, to a delta; its key.
 ///
 /// # Errors
 /// [`ReadError::Edited`] if a value is not one of its column.
 pub(super) fn put(view: View, row: &SqliteRow, out: &mut DeltaBuilder) -> Result<Option<Vec<u8>>, ReadError> {
-    let schema = view.schema();
-    let mut values = Vec::with_capacity(schema.columns.len());
-    for (index, column) in schema.columns.iter().enumerate() {
-        values.push(value(row, index, column).ok_or(ReadError::Edited {
-            table: schema.name,
-            column: column.name,
-        })?);
-    }
-    let (key, columns) = values.split_at(schema.key_len);
+    let values = borrowed(view, row)?;
+    let (key, columns) = values.split_at(view.schema().key_len);
     out.upsert_values(key, columns);
     Ok(key_of(view, key))
 }

@@ -143,7 +143,7 @@ impl Program {
     fn up(&self) -> Command {
         let mut command = Command::new(&self.millrace);
         command
-            .args(["up", "--workers", "2", "--data"])
+            .args(["up", "--workers", "2", "--listen", "127.0.0.1:0", "--data"])
             .arg(&self.data)
             .env("MILLRACE_FEED", "1")
             .env("MILLRACE_SEGMENT_BYTES", SEGMENT_BYTES)

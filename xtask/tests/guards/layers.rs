@@ -3,6 +3,7 @@
 //! ```text
 //! contract, operators ◄ pipelines ◄ bench ◄ millrace
 //! contract ◄ oracle, importers, generator, streams, sinks
+//! contract, streams, sinks ◄ api ◄ millrace
 //! pipelines, streams, sinks ◄ runtime ◄ millrace
 //! streams ◄ disk; disk, generator, oracle, runtime ◄ sim
 //! ```
@@ -28,6 +29,11 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         "runtime",
         &["contract", "pipelines", "streams", "sinks"],
         &["oracle", "generator"],
+    ),
+    (
+        "api",
+        &["contract", "streams", "sinks"],
+        &["runtime", "generator", "oracle"],
     ),
     ("generator", &["contract"], &["oracle"]),
     (
@@ -67,6 +73,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "streams",
             "sinks",
             "runtime",
+            "api",
         ],
         &["generator"],
     ),

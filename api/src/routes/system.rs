@@ -1,0 +1,214 @@
+//! How the server itself is: alive, ready, measured, described.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use contract::value::Value;
+use contract::views::{View, attention, stream_counts};
+use contract::words::AttentionKind;
+use serde_json::json;
+use sinks::read::Select;
+
+use crate::answer::{Answer, of_type, plain};
+use crate::app::App;
+use crate::metrics::Page;
+use crate::openapi;
+use crate::problem::{Kind, Problem};
+
+/// `GET /healthz`
+pub(crate) async fn alive() -> Answer {
+    Ok(plain(StatusCode::OK, &json!({"status": "ok"})))
+}
+
+/// `GET /readyz`
+pub(crate) async fn ready(State(app): State<Arc<App>>) -> Answer {
+    let status = (app.status)();
+    let frontier = app.feed.frontier();
+    let code = if status.ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let answer = json!({
+        "ready": status.ready,
+        "state": status.state,
+        "waits_for": status.waits_for,
+        "epoch": frontier.as_ref().map_or(0, |at| at.epoch.0),
+        "clock": frontier.map(|at| at.clock.to_string()),
+        "decided": status.decided,
+        "handed_out": status.handed_out,
+    });
+    Ok(plain(code, &answer))
+}
+
+/// `GET /openapi.json`
+pub(crate) async fn description() -> Answer {
+    Ok(plain(StatusCode::OK, &openapi::document()))
+}
+
+/// `GET /docs`
+pub(crate) async fn browse() -> Answer {
+    Ok(of_type(
+        StatusCode::OK,
+        "text/html; charset=utf-8",
+        openapi::page(),
+    ))
+}
+
+/// `GET /metrics`
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Answer {
+    let mut page = Page::default();
+    frontier(&app, &mut page);
+    queues(&app, &mut page);
+    counted(&app, &mut page);
+    views(&app, &mut page).await?;
+    app.metrics.render(&mut page);
+    Ok(of_type(
+        StatusCode::OK,
+        "text/plain; version=0.0.4; charset=utf-8",
+        page.text(),
+    ))
+}
+
+fn frontier(app: &App, page: &mut Page) {
+    let (epoch, clock_ms) = app
+        .feed
+        .frontier()
+        .map_or((0, 0), |at| (at.epoch.0, at.clock.ms()));
+    page.gauge("frontier_epoch", "The epoch that the views show.", epoch);
+    page.gauge(
+        "frontier_clock_seconds",
+        "That epoch's clock, since 1970.",
+        seconds(clock_ms),
+    );
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now_ms = i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX);
+    let lag = if epoch == 0 { 0 } else { (now_ms - clock_ms).max(0) };
+    page.gauge(
+        "frontier_lag_seconds",
+        "How far that clock is behind the wall clock.",
+        seconds(lag),
+    );
+    let (oldest, bytes) = app.feed.remembered();
+    page.gauge(
+        "changes_oldest_epoch",
+        "The oldest epoch to follow changes from.",
+        oldest.0,
+    );
+    page.gauge("changes_bytes", "Memory that remembered changes take.", bytes);
+}
+
+fn seconds(ms: i64) -> String {
+    format!("{}.{:03}", ms / 1000, ms % 1000)
+}
+
+fn queues(app: &App, page: &mut Page) {
+    let status = (app.status)();
+    page.gauge(
+        "ready",
+        "1 while records are decided as they come.",
+        u8::from(status.ready),
+    );
+    page.gauge("epochs_deciding", "Epochs handed out and not decided.", {
+        status.handed_out.saturating_sub(status.decided)
+    });
+    page.gauge("epoch_decided", "The last epoch decided.", status.decided);
+    page.family("queue_depth", "gauge", "Entries in a queue.");
+    page.sample("queue_depth", &[("queue", "chunks")], status.chunks);
+    page.sample("queue_depth", &[("queue", "commands")], app.appender.waiting());
+    page.family("queue_bytes", "gauge", "Bytes in a queue.");
+    page.sample("queue_bytes", &[("queue", "deltas")], status.pending_bytes);
+    page.sample(
+        "queue_bytes",
+        &[("queue", "commands")],
+        app.appender.waiting_bytes(),
+    );
+    page.family("size_bytes", "gauge", "What lies on disk.");
+    for (what, bytes) in (app.sizes)() {
+        page.sample("size_bytes", &[("what", what)], bytes);
+    }
+}
+
+fn counted(app: &App, page: &mut Page) {
+    let counts = app.feed.counts();
+    page.family("orders", "gauge", "Orders by status.");
+    for (status, count) in &counts.orders {
+        page.sample("orders", &[("status", status)], count);
+    }
+    page.family(
+        "epochs_committed_total",
+        "counter",
+        "Epochs committed to the view store.",
+    );
+    page.sample("epochs_committed_total", &[], counts.epochs);
+    page.family("rows_changed_total", "counter", "Rows of views that changed.");
+    page.sample("rows_changed_total", &[], counts.rows);
+    page.histogram(
+        "commit_seconds",
+        "Time of a commit to the view store.",
+        &app.feed.commits,
+    );
+}
+
+/// What small views hold, counted afresh.
+async fn views(app: &App, page: &mut Page) -> Result<(), Problem> {
+    let mut look = app.look().await?;
+    page.family("attention", "gauge", "What a person must act on, by kind.");
+    let mut by_kind: BTreeMap<&str, u64> = AttentionKind::ALL.iter().map(|kind| (kind.word(), 0)).collect();
+    for (kind, count) in look.counts(View::Attention, attention::kind).await? {
+        // People raise kinds of any name.
+        let kind = AttentionKind::from_word(&kind.to_string()).map_or("other", AttentionKind::word);
+        *by_kind.entry(kind).or_default() += count;
+    }
+    for (kind, count) in by_kind {
+        page.sample("attention", &[("kind", kind)], count);
+    }
+    let partitions = look.select(&Select::of(View::StreamCounts, 65_536)).await?;
+    page.family(
+        "records_total",
+        "counter",
+        "Records decided, by topic and outcome.",
+    );
+    for row in partitions {
+        let topic = row[stream_counts::topic].to_string();
+        let partition = row[stream_counts::partition].to_string();
+        for (outcome, column) in [
+            ("applied", stream_counts::applied),
+            ("duplicate", stream_counts::duplicate),
+            ("quarantined", stream_counts::quarantined),
+        ] {
+            let labels = [
+                ("topic", topic.as_str()),
+                ("partition", &partition),
+                ("outcome", outcome),
+            ];
+            let count = match row[column] {
+                Value::Int(count) => count,
+                _ => 0,
+            };
+            page.sample("records_total", &labels, count);
+        }
+    }
+    let audits = look.select(&Select::of(View::Audits, 10_000)).await?;
+    page.gauge(
+        "audit_violations",
+        "Violated account rules; 0 is well.",
+        audits.len(),
+    );
+    Ok(())
+}
+
+/// Whatever no route matches.
+pub(crate) async fn nowhere(uri: axum::http::Uri) -> Answer {
+    Err(Problem::not_found("path", uri.path()))
+}
+
+/// Whatever a route has no method for.
+pub(crate) async fn no_method() -> Answer {
+    Err(Problem::new(
+        Kind::MethodNotAllowed,
+        "see the header Allow for the methods of this path",
+    ))
+}

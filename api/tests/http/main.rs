@@ -1,0 +1,9 @@
+//! The HTTP interface with the real thing behind it: what a client can rely on.
+
+mod bad_input;
+mod changes;
+mod client;
+mod reads;
+mod shop;
+mod story;
+mod streams;
