@@ -44,7 +44,8 @@ enum Command {
     /// SIGTERM stop it. HTTP is served at ADDR: commands, reads, live changes, /docs. With a token (api.token)
     /// every request must bring that as a bearer token.
     #[command(
-        after_help = "Examples:\n  millrace up\n  millrace up --data /srv/shop --workers 4\n  MILLRACE_API_TOKEN=s3cret millrace up --listen 0.0.0.0:8080"
+        after_help = "Examples:\n  millrace up\n  millrace up --data /srv/shop --workers 4\n  \
+                      MILLRACE_API_TOKEN=s3cret millrace up --listen 0.0.0.0:8080"
     )]
     Up {
         #[command(flatten)]

@@ -76,6 +76,8 @@ pub struct Config {
     pub followers_max: usize,
     /// How long a request's head, or its body, may take to arrive; and how long a line of a stream may.
     pub arrival: Duration,
+    /// How long a client may take nothing of an answer before its connection is closed.
+    pub stall: Duration,
     /// How long a follower may take no data before it is dropped.
     pub follower_stall: Duration,
     /// How often a follower hears something.
@@ -94,12 +96,16 @@ impl Default for Config {
             streams_max: 32,
             followers_max: 256,
             arrival: Duration::from_secs(30),
+            stall: Duration::from_secs(30),
             follower_stall: Duration::from_secs(10),
             heartbeat: Duration::from_secs(10),
             grace: Duration::from_secs(10),
         }
     }
 }
+
+/// How long a read waits while too many are under way.
+const LOOK_WAIT: Duration = Duration::from_secs(5);
 
 /// The state of the server.
 pub struct App {
@@ -153,7 +159,9 @@ impl App {
 
     /// The views at one epoch: all that one answer shows.
     pub(crate) async fn look(&self) -> Result<Look, Problem> {
-        let moment = self.views.moment().await?;
+        let busy = |_| Problem::overloaded("too much is being read");
+        let moment = tokio::time::timeout(LOOK_WAIT, self.views.moment()).await;
+        let moment = moment.map_err(busy)??;
         let frontier = moment.frontier();
         Ok(Look {
             epoch: frontier.map_or(0, |at| at.epoch.0),

@@ -28,6 +28,7 @@ pub mod problem;
 pub mod query;
 pub mod routes;
 pub mod server;
+mod stall;
 pub mod token;
 
 pub use app::{App, Config, Parts, Status};

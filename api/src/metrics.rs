@@ -39,6 +39,8 @@ pub struct Metrics {
     /// By method, route and status.
     requests: Mutex<BTreeMap<(String, String, u16), u64>>,
     latency: Histogram,
+    /// Followers of changes that were dropped because they took nothing.
+    pub(crate) followers_dropped: AtomicU64,
 }
 
 impl Metrics {
@@ -56,6 +58,13 @@ impl Metrics {
 
     /// Renders what the server counts.
     pub(crate) fn render(&self, page: &mut Page) {
+        let dropped = self.followers_dropped.load(Ordering::Relaxed);
+        page.family(
+            "followers_dropped_total",
+            "counter",
+            "Followers dropped for taking nothing.",
+        );
+        page.sample("followers_dropped_total", &[], dropped);
         page.family("http_requests_total", "counter", "Requests answered.");
         for ((method, path, status), count) in self.lock().iter() {
             let status = status.to_string();

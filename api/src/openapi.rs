@@ -13,7 +13,11 @@ use contract::words::Status;
 use serde_json::{Map, Value as Json, json};
 
 use crate::query::LIMIT_MAX;
-use crate::routes::{Body, Param, ROUTES, Route, Schema};
+use crate::routes::{Body, DASHBOARDS, Param, ROUTES, Route, Schema};
+use crate::token;
+
+/// What an id looks like.
+const ID: &str = "^[A-Za-z0-9_.:@+=-]{1,64}$";
 
 /// The description of all paths.
 #[must_use]
@@ -29,7 +33,7 @@ pub fn document() -> Json {
             "title": "millrace",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Commerce on a log. Reads show one epoch and say which (as_of, Millrace-Epoch). \
-                            Writes answer once the record is durable; with Prefer: wait=N, once it is decided.",
+                            Writes answer once the record is durable; with Prefer: wait=N, once decided.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
@@ -83,19 +87,36 @@ fn reference(name: &str) -> Json {
 }
 
 fn parameters(route: &Route) -> Json {
-    let in_path = route
-        .path
-        .split('/')
-        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let in_path = in_path
-        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}));
+    let parts = route.path.split('/');
+    let in_path = parts.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let in_path = in_path.map(|name| {
+        let mut part = described(name, "path", path_schema(name), "");
+        part["required"] = json!(true);
+        part
+    });
     in_path
         .chain(route.params.iter().map(|param| parameter(*param)))
         .collect()
 }
 
+/// What a part of a path may be.
+fn path_schema(name: &str) -> Json {
+    match name {
+        "topic" => json!({"enum": Topic::ALL.map(Topic::name)}),
+        "view" => json!({"enum": View::ALL.iter().map(|view| view.schema().name).collect::<Vec<_>>()}),
+        "name" => json!({"enum": DASHBOARDS.map(|(name, _)| name)}),
+        _ => json!({"type": "string", "pattern": ID}),
+    }
+}
+
+fn described(name: &str, place: &str, schema: Json, what: &str) -> Json {
+    let mut parameter = json!({"name": name, "in": place, "description": what});
+    parameter["schema"] = schema;
+    parameter
+}
+
 fn parameter(param: Param) -> Json {
-    let one = |name: &str, place: &str, schema: Json, what: &str| json!({"name": name, "in": place, "schema": schema, "description": what});
+    let one = described;
     let text = || json!({"type": "string"});
     match param {
         Param::Limit => one(
@@ -131,7 +152,7 @@ fn parameter(param: Param) -> Json {
         Param::MillraceAfter => one(
             "Millrace-After",
             "header",
-            text(),
+            json!({"type": "string", "pattern": token::pattern()}),
             "A token or an epoch: the answer waits until the views hold it.",
         ),
         Param::Prefer => one(
@@ -143,7 +164,7 @@ fn parameter(param: Param) -> Json {
         Param::IdempotencyKey => one(
             "Idempotency-Key",
             "header",
-            json!({"type": "string", "pattern": "^[A-Za-z0-9_.:@+=-]{1,64}$"}),
+            json!({"type": "string", "pattern": ID}),
             "The order's id, where the body has none.",
         ),
         Param::LastEventId => one(
@@ -167,6 +188,11 @@ fn record(topic: &str, kind: &str, given: &[&str], optional: bool) -> Json {
     }
     if let Some(Json::Object(properties)) = schema.get_mut("properties") {
         properties.retain(|name, _| name != "type" && (optional || !dropped(name)));
+        for name in given {
+            if let Some(schema) = properties.get_mut(*name) {
+                *schema = json!({"anyOf": [schema.take(), {"type": "null"}]});
+            }
+        }
     }
     schema
 }
@@ -187,7 +213,10 @@ fn request_body(body: Body) -> Json {
         Body::Lines => json!({
             "required": true,
             "description": "A record's value a line; see asyncapi.yaml.",
-            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+            "content": {
+                "application/x-ndjson": {"schema": {"type": "string"}},
+                "application/json": {"schema": {"type": "object"}},
+            },
         }),
     }
 }
@@ -195,11 +224,11 @@ fn request_body(body: Body) -> Json {
 fn answer(schema: Schema) -> Json {
     let content = |schema: Json| json!({"application/json": {"schema": schema}});
     let (what, content) = match schema {
-        Schema::Row(view) => ("The row.", content(with_epoch(reference(view)))),
+        Schema::Row(view) => ("The row.", content(with_epoch(&reference(view)))),
         Schema::Order => ("The order.", content(reference("Order"))),
-        Schema::List(view) => ("Rows.", content(list(reference(view)))),
+        Schema::List(view) => ("Rows.", content(list(&reference(view)))),
         Schema::AnyRows => {
-            let mut both = content(list(json!({"type": "object"})));
+            let mut both = content(list(&json!({"type": "object"})));
             both["text/csv"] = json!({"schema": {"type": "string"}});
             ("Rows.", both)
         }
@@ -219,8 +248,11 @@ fn answer(schema: Schema) -> Json {
             ];
             ("Violations.", content(object(&members)))
         }
-        Schema::Views => ("The views.", content(list(json!({"type": "object"})))),
-        Schema::Explanation => ("The explanation.", content(with_epoch(json!({"type": "object"})))),
+        Schema::Views => ("The views.", content(list(&json!({"type": "object"})))),
+        Schema::Explanation => (
+            "The explanation.",
+            content(with_epoch(&json!({"type": "object"}))),
+        ),
         Schema::Events => ("Events.", json!({"text/event-stream": {"schema": text()}})),
         Schema::Object => ("An object.", content(json!({"type": "object"}))),
         Schema::Metrics => ("Metrics.", json!({"text/plain": {"schema": text()}})),
@@ -247,11 +279,11 @@ fn object(members: &[(&str, Json)]) -> Json {
     json!({"type": "object", "properties": properties, "required": names})
 }
 
-fn with_epoch(schema: Json) -> Json {
+fn with_epoch(schema: &Json) -> Json {
     json!({"allOf": [schema, object(&[("as_of", epoch())])]})
 }
 
-fn list(item: Json) -> Json {
+fn list(item: &Json) -> Json {
     let mut list = object(&[
         ("items", json!({"type": "array", "items": item})),
         ("as_of", epoch()),
@@ -337,16 +369,27 @@ fn escaped(text: &str) -> String {
         .replace('>', "&gt;")
 }
 
+/// The beginning of the page.
+const PAGE: &str = r#"<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>millrace: HTTP</title>
+<style>
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em }
+code, pre { font-family: ui-monospace, monospace }
+pre { background: #f4f4f4; padding: .6em; overflow: auto; max-height: 30em }
+summary { cursor: pointer }
+summary b { display: inline-block; width: 4.5em }
+</style>
+<h1>millrace</h1>
+<p>Everything below is in <a href="/openapi.json">openapi.json</a>.</p>
+"#;
+
 /// The same as a page for people: nothing is loaded from elsewhere.
 #[must_use]
 pub fn page() -> String {
-    let mut page = String::from(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>millrace: HTTP</title>\
-         <meta name=\"viewport\" content=\"width=device-width\"><style>body{font:15px/1.5 system-ui,sans-serif;\
-         max-width:60em;margin:2em auto;padding:0 1em}code,pre{font-family:ui-monospace,monospace}pre{background:\
-         #f4f4f4;padding:.6em;overflow:auto;max-height:30em}summary{cursor:pointer}summary b{display:inline-block;\
-         width:4.5em}</style><h1>millrace</h1><p>Everything below is in <a href=\"/openapi.json\">openapi.json</a>.</p>",
-    );
+    let mut page = String::from(PAGE);
     for route in ROUTES {
         let operation = operation(route);
         let pretty = serde_json::to_string_pretty(&operation).unwrap_or_default();

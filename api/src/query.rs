@@ -114,7 +114,8 @@ impl Query {
                 })?
             }
         };
-        if let Some(text) = self.take("after") {
+        // Nothing is before the first page.
+        if let Some(text) = self.take("after").filter(|text| !text.is_empty()) {
             let after = read_cursor(select, &text);
             let expected = "what \"next\" of the page before said";
             select.after = Some(after.ok_or_else(|| Problem::parameter("after", expected))?);

@@ -1,7 +1,8 @@
 //! The server: connections in, each bounded in number, time and size; a graceful end.
 //!
-//! A connection that sends no request's head in time is closed. When the server stops it accepts nothing
-//! more, lets requests under way end, and closes what is left after [`crate::Config::grace`].
+//! A connection that sends no request's head in time, or takes nothing of an answer for too long, is closed.
+//! When the server stops it accepts nothing more, lets requests under way end, and closes what is left after
+//! [`crate::Config::grace`].
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::app::App;
 use crate::routes;
+use crate::stall::Stalling;
 
 /// Bytes of a request's head, at most.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -119,7 +121,8 @@ async fn serve(app: Arc<App>, listener: TcpListener, mut stopped: oneshot::Recei
         // Answers are small: they must not wait for one another.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
-        let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+        let stream = TokioIo::new(Stalling::new(stream, app.config.stall));
+        let connection = connections.watch(http.serve_connection(stream, service));
         tokio::spawn(async move {
             // How a client ends is its own affair.
             let _ = connection.await;

@@ -2,8 +2,6 @@
 //!
 //! Inside: topic, partition and next offset of each part. A forged token can only make its owner wait.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract::log::{Epoch, Topic};
 use sinks::Frontier;
 
@@ -44,24 +42,40 @@ impl Token {
     #[must_use]
     pub fn text(&self) -> String {
         let part =
-            |(topic, partition, end): &(Topic, u32, u64)| format!("{}/{partition}/{end}", topic.name());
+            |(topic, partition, end): &(Topic, u32, u64)| format!("{}.{partition}.{end}", topic.name());
         let parts: Vec<String> = self.0.iter().map(part).collect();
-        format!("t{}", URL_SAFE_NO_PAD.encode(parts.join(",")))
+        parts.join("~")
     }
 
     /// Reads what [`Token::text`] wrote.
     #[must_use]
     pub fn parse(text: &str) -> Option<Token> {
-        let inner = text.strip_prefix('t').filter(|inner| inner.len() <= LEN_MAX)?;
-        let inner = String::from_utf8(URL_SAFE_NO_PAD.decode(inner).ok()?).ok()?;
+        if text.len() > LEN_MAX {
+            return None;
+        }
         let part = |part: &str| {
-            let mut fields = part.split('/');
+            let mut fields = part.split('.');
             let topic = Topic::from_name(fields.next()?)?;
-            let (partition, end) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+            let partition = number(fields.next()?)?.try_into().ok()?;
+            let end = number(fields.next()?)?;
             fields.next().is_none().then_some((topic, partition, end))
         };
-        inner.split(',').map(part).collect::<Option<Vec<_>>>().map(Token)
+        text.split('~').map(part).collect::<Option<Vec<_>>>().map(Token)
     }
+}
+
+/// Digits, and nothing else.
+fn number(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok())?
+}
+
+/// What an epoch or a token looks like, as a regular expression.
+#[must_use]
+pub fn pattern() -> String {
+    let topics = Topic::ALL.map(Topic::name).join("|");
+    let part = format!("({topics})\\.[0-9]{{1,9}}\\.[0-9]{{1,18}}");
+    format!("^([0-9]{{1,18}}|{part}(~{part}){{0,20}})$")
 }
 
 /// What a read waits for.
@@ -77,10 +91,8 @@ impl Needed {
     /// Reads an epoch's number or a token.
     #[must_use]
     pub fn parse(text: &str) -> Option<Needed> {
-        if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-            return text.parse().ok().map(|number| Needed::Epoch(Epoch(number)));
-        }
-        Token::parse(text).map(Needed::Token)
+        let epoch = number(text).map(|number| Needed::Epoch(Epoch(number)));
+        epoch.or_else(|| Token::parse(text).map(Needed::Token))
     }
 
     /// Whether it is visible at this frontier.
@@ -104,7 +116,18 @@ mod tests {
         token.add(Topic::Orders, 3, 18);
         assert_eq!(Needed::parse(&token.text()), Some(Needed::Token(token)));
         assert_eq!(Needed::parse("12"), Some(Needed::Epoch(Epoch(12))));
-        for bad in ["", "t", "t!", "-1", "12x", "99999999999999999999", "tAAAA", " 1"] {
+        for bad in [
+            "",
+            "orders",
+            "-1",
+            "12x",
+            "99999999999999999999",
+            "orders.0",
+            "orders.+1.1",
+            "x.0.1",
+            "~",
+            " 1",
+        ] {
             assert_eq!(Needed::parse(bad), None, "{bad}");
         }
     }

@@ -21,6 +21,9 @@ pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// A row: the values of all columns, in the order of the view's schema.
 pub type Row = Vec<Value>;
 
+/// A row, if there is one, and the epoch at which it is so (`None`: there is nothing yet).
+pub type RowAt = (Option<Epoch>, Option<Row>);
+
 /// In which order rows come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -113,15 +116,11 @@ pub trait Views: Send + Sync {
     /// Those that are kept.
     fn views(&self) -> &[View];
 
-    /// A row, and the epoch at which it is so (`None`: there is nothing yet); from memory, if it is there.
+    /// A row; from memory, if it is there.
     ///
     /// # Errors
     /// If the view is not kept, or can't be read.
-    fn get<'a>(
-        &'a self,
-        view: View,
-        key: &'a [Value],
-    ) -> Later<'a, Result<(Option<Epoch>, Option<Row>), ReadError>>;
+    fn get<'a>(&'a self, view: View, key: &'a [Value]) -> Later<'a, Result<RowAt, ReadError>>;
 
     /// The views as of now. Waits while too many are being read.
     ///

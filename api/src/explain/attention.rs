@@ -45,12 +45,12 @@ pub fn remedy(kind: Option<Kind>) -> &'static str {
              again. It ends when the order is refunded in full, or redriven."
         }
         Kind::RefundFailed => {
-            "Find out why at the provider, then POST /v1/orders/{order_id}/redrive. It ends when nothing that \
-             failed is owed any more."
+            "Find out why at the provider, then POST /v1/orders/{order_id}/redrive. It ends when nothing \
+             that failed is owed any more."
         }
         Kind::PaymentUnanswered => {
-            "Look the payment up at the provider. POST /v1/orders/{order_id}/redrive issues the command again \
-             under the same idempotency key. It ends with the answer, or when redriven."
+            "Look the payment up at the provider. POST /v1/orders/{order_id}/redrive issues the command \
+             again under the same idempotency key. It ends with the answer, or when redriven."
         }
         Kind::RefundUnanswered => {
             "Look the refund up at the provider. POST /v1/orders/{order_id}/redrive issues the command again \

@@ -106,10 +106,7 @@ pub fn explain(facts: &Facts) -> Object {
         "attention".to_owned(),
         facts.attention.iter().map(raised).collect(),
     );
-    explained.insert(
-        "history".to_owned(),
-        facts.timeline.iter().map(|row| step(row)).collect(),
-    );
+    explained.insert("history".to_owned(), facts.timeline.iter().map(step).collect());
     explained
 }
 

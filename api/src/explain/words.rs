@@ -68,7 +68,12 @@ pub fn reason(status: Status, reason: &str, detail: &Json) -> String {
         },
         (Status::Rejected, "price_changed") => {
             let prices = skus(detail, |sku| {
-                format!("{} (asked {}, price {})", text(sku, "sku"), text(sku, "asked"), text(sku, "price"))
+                format!(
+                    "{} (asked {}, price {})",
+                    text(sku, "sku"),
+                    text(sku, "asked"),
+                    text(sku, "price")
+                )
             });
             format!("Prices were not those that were asked: {prices}.")
         }
@@ -83,7 +88,8 @@ pub fn reason(status: Status, reason: &str, detail: &Json) -> String {
         },
         (Status::Rejected, "out_of_stock") => {
             let short = skus(detail, |sku| {
-                format!("{} (asked {}, available {})", text(sku, "sku"), text(sku, "asked"), text(sku, "available"))
+                let [asked, available] = ["asked", "available"].map(|name| text(sku, name));
+                format!("{} (asked {asked}, available {available})", text(sku, "sku"))
             });
             format!("There was not enough of: {short}.")
         }
@@ -94,8 +100,8 @@ pub fn reason(status: Status, reason: &str, detail: &Json) -> String {
         ),
         (Status::Expired, _) => "No payment came before its deadline.".to_owned(),
         (Status::PaymentFailed, "amount_mismatch") => {
-            "As many attempts as the rules allow have failed; in the last another amount was captured than it \
-             costs, which is given back."
+            "As many attempts as the rules allow have failed; in the last another amount was captured than \
+             it costs, which is given back."
                 .to_owned()
         }
         (Status::PaymentFailed, code) => format!(
@@ -180,9 +186,9 @@ pub const fn moves(status: Status) -> &'static [[&'static str; 3]] {
             [
                 "payment_confirmed",
                 "confirmed",
-                "of the payment under way; refunding if a cancel was asked for; another amount is given back, \
-                 and the order goes on as after a decline: awaiting_payment, payment_failed, expired or \
-                 cancelled",
+                "of the payment under way; refunding if a cancel was asked for; another amount is given \
+                 back, and the order goes on as after a decline: awaiting_payment, payment_failed, \
+                 expired or cancelled",
             ],
             [
                 "payment_declined",
@@ -200,13 +206,12 @@ pub const fn moves(status: Status) -> &'static [[&'static str; 3]] {
             [
                 "order_cancel_requested",
                 "refunding",
-                "within the cancel window of its rules; cancelled at once where nothing is left to be given back",
+                "within the cancel window of its rules; cancelled at once where nothing is to be given back",
             ],
             [
                 "order_lines_cancel_requested",
                 "confirmed",
-                "within the cancel window of its rules; all that is left: as cancelling the order, refunding or \
-                 cancelled",
+                "within the cancel window of its rules; all that is left: refunding or cancelled",
             ],
             [
                 "payment_refunded",
@@ -218,7 +223,7 @@ pub const fn moves(status: Status) -> &'static [[&'static str; 3]] {
             [
                 "payment_refunded",
                 "cancelled",
-                "once the main payment is refunded in full; needs_operator if less than was asked for is given back",
+                "once the main payment is refunded in full; needs_operator if it is less than was asked for",
             ],
             ["refund_failed", "needs_operator", "of the main payment"],
             [

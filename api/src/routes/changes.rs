@@ -12,6 +12,7 @@
 //! A follower that takes no data for too long is dropped with an event `end` that says so.
 
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -102,10 +103,14 @@ impl Follower {
         match tokio::time::timeout(stall, self.parts.send(part)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::Left),
-            Err(_) => Err(End::Because(format!(
-                "no data was taken for {} s; go on with Last-Event-ID",
-                stall.as_secs()
-            ))),
+            Err(_) => {
+                let dropped = &self.app.metrics.followers_dropped;
+                dropped.fetch_add(1, Ordering::Relaxed);
+                Err(End::Because(format!(
+                    "no data was taken for {} s; go on with Last-Event-ID",
+                    stall.as_secs()
+                )))
+            }
         }
     }
 

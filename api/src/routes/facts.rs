@@ -85,6 +85,14 @@ pub(crate) async fn audits(State(app): State<Arc<App>>, query: Query, _: Ready) 
     Ok(shown(StatusCode::OK, look.epoch, answer))
 }
 
+/// The dashboards, and the views that they show.
+pub const DASHBOARDS: [(&str, View); 4] = [
+    ("revenue", View::RevenueByDay),
+    ("top-products", View::TopProducts),
+    ("vip-customers", View::VipCustomers),
+    ("low-stock", View::LowStock),
+];
+
 /// `GET /v1/dashboards/{name}`
 pub(crate) async fn dashboard(
     State(app): State<Arc<App>>,
@@ -93,13 +101,8 @@ pub(crate) async fn dashboard(
     _: Ready,
 ) -> Answer {
     query.end()?;
-    let view = match name.as_str() {
-        "revenue" => View::RevenueByDay,
-        "top-products" => View::TopProducts,
-        "vip-customers" => View::VipCustomers,
-        "low-stock" => View::LowStock,
-        _ => return Err(Problem::not_found("dashboard", &name)),
-    };
+    let found = DASHBOARDS.iter().find(|(known, _)| *known == name);
+    let (_, view) = *found.ok_or_else(|| Problem::not_found("dashboard", &name))?;
     app.needs(view)?;
     let mut look = app.look().await?;
     let rows = look.select(&Select::of(view, ROWS_MAX)).await?;

@@ -19,6 +19,7 @@ use axum::routing::MethodRouter;
 use crate::app::App;
 use crate::middleware;
 
+pub use facts::DASHBOARDS;
 pub use table::{Body, Param, ROUTES, Schema};
 
 /// A method of a path.

@@ -142,9 +142,21 @@ fn new_id() -> Result<String, Problem> {
     Ok(id.to_string())
 }
 
+/// The id that `Idempotency-Key` gives an order.
+fn header_id(command: &Command) -> Result<Option<String>, Problem> {
+    let Some(key) = command.headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = key.to_str().ok().map(str::trim).filter(|key| is_id(key));
+    let expected = "an id: 1 to 64 of A-Z a-z 0-9 _ . : @ + = -";
+    let key = key.ok_or_else(|| Problem::parameter("Idempotency-Key", expected))?;
+    Ok(Some(key.to_owned()))
+}
+
 /// `POST /v1/orders`
 pub(crate) async fn place(State(app): State<Arc<App>>, query: Query, command: Command) -> Answer {
     query.end()?;
+    let header = header_id(&command)?;
     let given = command
         .members()
         .and_then(|mut members| members.remove("order_id"));
@@ -155,15 +167,7 @@ pub(crate) async fn place(State(app): State<Arc<App>>, query: Query, command: Co
             (id, command.value("order_placed", &[])?)
         }
         _ => {
-            let id = match command.headers.get("idempotency-key") {
-                Some(key) => {
-                    let key = key.to_str().ok().map(str::trim).filter(|key| is_id(key));
-                    let expected = "an id: 1 to 64 of [A-Za-z0-9_.:@+=-]";
-                    key.ok_or_else(|| Problem::parameter("Idempotency-Key", expected))?
-                        .to_owned()
-                }
-                None => new_id()?,
-            };
+            let id = header.map_or_else(new_id, Ok)?;
             let value = command.value("order_placed", &[("order_id", &id)])?;
             (id, value)
         }

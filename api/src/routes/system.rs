@@ -97,6 +97,9 @@ fn frontier(app: &App, page: &mut Page) {
         "The oldest epoch to follow changes from.",
         oldest.0,
     );
+    let free = app.followers.available_permits();
+    let followers = app.config.followers_max.saturating_sub(free);
+    page.gauge("followers", "Who follows changes.", followers);
     page.gauge("changes_bytes", "Memory that remembered changes take.", bytes);
 }
 

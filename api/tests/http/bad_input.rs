@@ -12,6 +12,10 @@ use crate::shop::{Shop, order};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
+/// The head of a request whose body is still to come.
+const HEAD: &str = "POST /v1/orders HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                    content-length: 9\r\n\r\n";
+
 /// Method, path, headers, body; the status, and a word of the answer.
 type Case<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, &'a [u8], u16, &'a str);
 
@@ -241,8 +245,8 @@ fn bodies_have_a_limit_and_a_time() {
         "{reply:?}"
     );
     // A head, or a body, that never ends.
-    let endless = b"POST /v1/orders HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
-    let reply = read(shop.client.raw(endless), false);
+    let endless = format!("{HEAD}{{");
+    let reply = read(shop.client.raw(endless.as_bytes()), false);
     assert_eq!(reply.status, 408, "{reply:?}");
     let mut slow = shop.client.raw(b"GET /v1/orders HTTP/1.1\r\nhost:");
     let mut nothing = Vec::new();
@@ -282,9 +286,7 @@ fn too_much_at_once_is_refused_before_anything_is_done() {
     };
     let shop = Shop::with(config);
     // Takes the only place, and keeps it while its body does not come.
-    let head =
-        b"POST /v1/orders HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n";
-    let busy = shop.client.raw(head);
+    let busy = shop.client.raw(HEAD.as_bytes());
     let refused = std::iter::repeat_with(|| shop.client.get("/v1/orders")).take(1_000);
     let refused = refused
         .into_iter()

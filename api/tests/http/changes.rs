@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::BufReader;
 use std::net::TcpStream;
+use std::time::Duration;
 
+use millrace_api::Config;
 use serde_json::{Value as Json, json};
 
 use crate::client::{chunk, head};
@@ -151,7 +153,7 @@ fn a_follower_s_copy_is_the_view_also_after_it_was_away() {
 fn a_resume_point_that_is_gone_or_not_there_yet_is_told() {
     let directory = Shop::open().stop();
     // Room for the keys of a few commits.
-    let shop = Shop::at(directory, millrace_api::Config::default(), 200);
+    let shop = Shop::at(directory, Config::default(), 200);
     shop.product("tea", 500, 100);
     for n in 0..10 {
         shop.post("/v1/orders", &order(&format!("o{n}"), "tea", 1, 500));
@@ -165,4 +167,69 @@ fn a_resume_point_that_is_gone_or_not_there_yet_is_told() {
         .client
         .send("GET", "/v1/views/orders/changes?after=999999999", &[], b"");
     assert_eq!(future.status, 410, "{future:?}");
+}
+
+#[test]
+fn what_is_gone_is_told_as_deleted() {
+    let shop = Shop::open();
+    let about = |kind: &str| json!({"type": kind, "kind": "look", "subject": "s", "note": "n"});
+    let token = shop.stream("operations", &[about("attention_raised")]);
+    shop.get_after("/v1/attention", &token);
+    let mut copy = Copy::follow(&shop, "attention", None);
+    copy.until(0);
+    assert_eq!(copy.rows.len(), 1);
+    let token = shop.stream("operations", &[about("attention_resolved")]);
+    let gone = shop.get_after("/v1/attention", &token);
+    assert_eq!(gone.json()["items"], json!([]));
+    copy.until(gone.epoch());
+    assert_eq!(copy.rows.len(), 0);
+}
+
+#[test]
+fn a_follower_that_takes_nothing_is_dropped_with_a_reason() {
+    let config = Config {
+        // Whoever is not quick enough once is too slow.
+        follower_stall: Duration::ZERO,
+        ..Config::default()
+    };
+    let shop = Shop::with(config);
+    let received = |n: usize| {
+        let sku = format!("sku-{n:060}");
+        json!({"type": "stock_received", "receipt_id": format!("r{n}"), "sku": sku, "quantity": 1})
+    };
+    let lines: Vec<Json> = (0..60_000).map(received).collect();
+    let token = shop.stream("stock", &lines);
+    assert_eq!(shop.get_after("/v1/stock/none", &token).status, 404);
+    // More than the system keeps for who does not read.
+    let mut copy = Copy::follow(&shop, "stock_levels", None);
+    while shop
+        .client
+        .get("/metrics")
+        .body
+        .contains("millrace_followers_dropped_total 0")
+    {
+        std::thread::yield_now();
+    }
+    let why = loop {
+        match copy.next() {
+            Event::End(why) => break why,
+            Event::Progress(_) => panic!("it was quick enough"),
+            Event::Change => {}
+        }
+    };
+    assert!(why.contains("Last-Event-ID"), "{why}");
+}
+
+#[test]
+fn a_server_that_stops_says_so_to_its_followers() {
+    let mut shop = Shop::open();
+    let mut copy = Copy::follow(&shop, "orders", None);
+    copy.until(0);
+    shop.stop_server();
+    loop {
+        if let Event::End(why) = copy.next() {
+            assert!(why.contains("stops"), "{why}");
+            break;
+        }
+    }
 }

@@ -125,10 +125,15 @@ impl Shop {
         std::mem::take(&mut self.directory)
     }
 
-    fn end(&mut self) {
+    /// Stops the server only.
+    pub fn stop_server(&mut self) {
         if let Some(server) = self.server.take() {
             server.stop();
         }
+    }
+
+    fn end(&mut self) {
+        self.stop_server();
         drop(self.engine.take());
     }
 
@@ -152,8 +157,13 @@ impl Shop {
 
     /// A product with stock, visible.
     pub fn product(&self, sku: &str, price: i64, quantity: i64) {
-        self.stream("products", &[json!({"type": "product_upserted", "sku": sku, "name": sku, "price": price, "currency": "KRW"})]);
-        let stock = json!({"type": "stock_received", "receipt_id": format!("r-{sku}"), "sku": sku, "quantity": quantity});
+        let product = json!({
+            "type": "product_upserted", "sku": sku, "name": sku, "price": price, "currency": "KRW",
+        });
+        self.stream("products", &[product]);
+        let stock = json!({
+            "type": "stock_received", "receipt_id": format!("r-{sku}"), "sku": sku, "quantity": quantity,
+        });
         let token = self.stream("stock", &[stock]);
         let reply = self.get_after(&format!("/v1/stock/{sku}"), &token);
         assert_eq!(reply.json()["available"], json!(quantity), "{reply:?}");

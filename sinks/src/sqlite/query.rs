@@ -7,7 +7,6 @@
 use std::fmt::Write as _;
 
 use contract::delta::row;
-use contract::log::Epoch;
 use contract::value::{Value, ValueRef};
 use contract::views::View;
 use sqlx::sqlite::SqliteArguments;
@@ -17,7 +16,7 @@ use super::read::{FoundRow, ReadError, Readers, Snapshot};
 use super::schema::{list, quoted};
 use super::{rows, write};
 use crate::Frontier;
-use crate::read::{Later, Moment, Order, Row, Select, Views};
+use crate::read::{Later, Moment, Order, Row, RowAt, Select, Views};
 
 fn name(view: View, column: usize) -> String {
     quoted(view.schema().columns[column].name)
@@ -157,11 +156,7 @@ impl Views for Readers {
         self.kept_views()
     }
 
-    fn get<'a>(
-        &'a self,
-        view: View,
-        key: &'a [Value],
-    ) -> Later<'a, Result<(Option<Epoch>, Option<Row>), ReadError>> {
+    fn get<'a>(&'a self, view: View, key: &'a [Value]) -> Later<'a, Result<RowAt, ReadError>> {
         Box::pin(async move {
             let (epoch, found) = Readers::get(self, view, &parts(key)).await?;
             Ok((epoch, whole(view, key, &found)))
