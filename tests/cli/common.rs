@@ -200,6 +200,7 @@ pub struct Up {
     /// What it says on stderr.
     lines: Receiver<String>,
     readers: Readers,
+    address: String,
 }
 
 impl Up {
@@ -230,13 +231,26 @@ impl Up {
             }
         });
         let readers = Readers::new(&Config::new(dir.store(), VIEWS));
-        let up = Up {
+        let mut up = Up {
             child,
             lines,
             readers,
+            address: String::new(),
         };
         up.wait_for(" up ");
+        let listening = up.wait_for("listening on http://");
+        up.address = listening
+            .rsplit("http://")
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
         up
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Waits for a line that contains `text`; the line.
