@@ -71,10 +71,13 @@ fn it_listens_only_where_it_may() {
         2,
         &["MILLRACE_TOKEN"],
     );
-    let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let taken = taken.local_addr().expect("it has an address").to_string();
-    let held = TcpListener::bind(&taken).expect("the port is free again");
-    refused(&mut up(&data, &["--listen", &taken], None), 3, &[&taken]);
+    let held = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let taken = held.local_addr().expect("it has an address").to_string();
+    refused(
+        &mut up(&data, &["--listen", &taken], None),
+        3,
+        &[&taken, "in use"],
+    );
     drop(held);
     assert!(!data.exists(), "nothing was made");
 }

@@ -119,7 +119,12 @@ fn a_newer_format_is_refused() {
         3,
         &["views.sqlite", "format 99", "newer millrace"],
     );
-    let names = |of: &[(String, Vec<u8>)]| of.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    // A connection of this test's own may be closing still, and with it go SQLite's files beside the store.
+    let lasting = |name: &&String| !name.ends_with("-wal") && !name.ends_with("-shm");
+    let names = |of: &[(String, Vec<u8>)]| {
+        let names = of.iter().map(|(name, _)| name);
+        names.filter(lasting).cloned().collect::<Vec<_>>()
+    };
     assert_eq!(names(&contents(&dir.0)), names(&before));
 }
 

@@ -73,12 +73,12 @@ fn up_on_a_disk_that_fills_says_so_and_goes_on_when_there_is_room() {
     let said = up.wait_for("full");
     assert!(said.contains("trying again"), "{said}");
     disk.make_room();
-    let until = std::time::Instant::now() + crate::common::LIMIT;
+    let until = Instant::now() + LIMIT;
     while up
         .frontier()
         .is_none_or(|frontier| frontier.epoch.0 < before.0 + 3)
     {
-        assert!(std::time::Instant::now() < until, "it does not go on");
+        assert!(Instant::now() < until, "it does not go on");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     up.stop();

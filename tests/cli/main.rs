@@ -71,7 +71,9 @@ fn every_command_in_the_readme_works() {
             curl(command, up);
             continue;
         }
-        running.take().map_or((), Up::stop);
+        if let Some(up) = running.take() {
+            up.stop();
+        }
         readme_command(command, &dir);
     }
 }

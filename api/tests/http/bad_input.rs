@@ -348,13 +348,16 @@ fn metrics_say_what_was_done() {
     shop.product("tea", 500, 10);
     shop.post("/v1/orders", &order("o1", "tea", 1, 500));
     shop.post("/v1/orders", &order("o2", "tea", 100, 500));
+    shop.post("/v1/orders", &order("o3", "tea", 1, 500));
+    shop.post("/v1/orders/o3/cancel", &json!({"reason": "x"}));
     let page = shop.client.get("/metrics").body;
     for line in [
+        "millrace_orders{status=\"cancelled\"} 1",
         "millrace_orders{status=\"awaiting_payment\"} 1",
         "millrace_orders{status=\"rejected\"} 1",
         "millrace_attention{kind=\"oversold\"} 0",
         "millrace_audit_violations 0",
-        "millrace_http_requests_total{method=\"POST\",path=\"/v1/orders\",status=\"201\"} 1",
+        "millrace_http_requests_total{method=\"POST\",path=\"/v1/orders\",status=\"201\"} 2",
     ] {
         assert!(page.lines().any(|have| have == line), "{line} in {page}");
     }
