@@ -51,7 +51,7 @@ impl Sink for Counting {
     }
 
     fn views(&self) -> &[View] {
-        VIEWS
+        self.store.as_ref().map_or(&[], |store| store.views())
     }
 
     fn frontier(&mut self) -> Result<Option<Frontier>, SinkError> {

@@ -1,8 +1,9 @@
 //! Delivery: gathers what the workers yield into whole epochs, in order, and commits them to the view store.
 //!
 //! An epoch is whole once its binding is known and every worker is through with it. Each whole epoch is added
-//! to the digest. Epochs that the store holds already (a replay) go no further; at the store's own epoch the
-//! digests are compared, and a store that other logic or another history has filled is refused, not mixed.
+//! to the digest. Epochs that the store holds already (a replay), and views that it does not keep, go no
+//! further. Digests are compared with those that the store remembers: one that other logic or another history
+//! has filled is refused, not mixed.
 //!
 //! Invariants: epochs reach the store in order, each once, as many as are waiting in one commit; a commit
 //! goes on exactly where the store stands.
@@ -23,9 +24,14 @@ use sinks::{Commit, Frontier, Sink, SinkError};
 use crate::dataflow::{Changes, Yield};
 
 /// Epochs in one commit, at most.
-const COMMIT_EPOCHS_MAX: usize = 512;
+const COMMIT_EPOCHS_MAX: usize = 4096;
 /// Bytes of deltas in one commit; the epoch that passes it is the last of the commit.
 const COMMIT_BYTES_MAX: usize = 8 << 20;
+/// The same while a replay fills the store. Nobody waits to see these epochs, and a store whose rows come in
+/// no order writes each of its pages once a commit: the larger the commit, the fewer the pages.
+const FILL_BYTES_MAX: usize = 64 << 20;
+/// A fill waits until it has so many bytes, or has come to its end.
+const FILL_BYTES_MIN: usize = 48 << 20;
 
 /// An epoch on its way.
 #[derive(Debug, Default)]
@@ -72,6 +78,8 @@ pub struct Delivery {
     pending_bytes: usize,
     /// The store was not told that it has caught up.
     behind: bool,
+    /// Nothing more comes.
+    ends: bool,
     spare: Vec<Delta>,
 }
 
@@ -99,6 +107,7 @@ impl Delivery {
             current: None,
             pending_bytes: 0,
             behind: true,
+            ends: false,
             spare: Vec::new(),
         })
     }
@@ -183,17 +192,26 @@ impl Delivery {
         Ok(())
     }
 
-    fn whole(&mut self, binding: Arc<Binding>, deltas: Vec<Delta>) -> Result<(), SinkError> {
+    fn whole(&mut self, binding: Arc<Binding>, mut deltas: Vec<Delta>) -> Result<(), SinkError> {
         let (epoch, digest) = (binding.epoch, self.digest);
-        let bytes = deltas.iter().map(Delta::size_bytes).sum();
         let differs = self.replay.check(epoch, digest);
         differs.map_err(|why| refused(self.store.as_ref(), &why))?;
         self.found.take_if(|found| epoch >= found.epoch);
-        if self.stored.is_some_and(|stored| epoch <= stored) {
-            self.pending_bytes -= bytes;
-            self.spare.extend(deltas);
+        let held = self.stored.is_some_and(|stored| epoch <= stored);
+        let (views, spare) = (self.store.views(), &mut self.spare);
+        let of_use = |delta: &Delta| !held && views.contains(&delta.view());
+        let passed_over = deltas.extract_if(.., |delta| !of_use(delta));
+        self.pending_bytes -= passed_over
+            .map(|delta| {
+                let bytes = delta.size_bytes();
+                spare.push(delta);
+                bytes
+            })
+            .sum::<usize>();
+        if held {
             return Ok(());
         }
+        let bytes = deltas.iter().map(Delta::size_bytes).sum();
         self.whole.push_back(Whole {
             binding,
             deltas,
@@ -201,6 +219,11 @@ impl Delivery {
             bytes,
         });
         Ok(())
+    }
+
+    /// Hears that nothing more comes: what waits is not kept waiting.
+    pub fn ends(&mut self) {
+        self.ends = true;
     }
 
     /// Commits the epochs that are waiting, or goes on with a commit whose fate is not known.
@@ -259,11 +282,16 @@ impl Delivery {
 
     /// The epochs that are waiting, as one commit.
     fn next_commit(&mut self) -> Option<Commit> {
+        let fills = !self.ends && self.ours.last > Some(self.decided);
+        if fills && self.pending_bytes < FILL_BYTES_MIN && self.whole.len() < COMMIT_EPOCHS_MAX {
+            return None;
+        }
+        let bytes_max = if fills { FILL_BYTES_MAX } else { COMMIT_BYTES_MAX };
         let (mut epochs, mut bytes) = (0, 0);
         for whole in self.whole.iter().take(COMMIT_EPOCHS_MAX) {
             epochs += 1;
             bytes += whole.bytes;
-            if bytes >= COMMIT_BYTES_MAX {
+            if bytes >= bytes_max {
                 break;
             }
         }

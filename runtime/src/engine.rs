@@ -362,6 +362,9 @@ impl Delivering {
         loop {
             let mut next = heard.recv_timeout(nap);
             let ended = matches!(next, Err(RecvTimeoutError::Disconnected));
+            if ended {
+                self.delivery.ends();
+            }
             let done = self.hear(&mut next, heard, failed);
             let done = done.and_then(|()| {
                 if failed {

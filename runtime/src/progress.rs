@@ -11,9 +11,9 @@ use crate::conductor::Flight;
 /// Epochs handed out and not yet decided, at most.
 const DECIDING_MAX: u64 = 64;
 /// Epochs handed out and not yet in the view store, at most.
-const EPOCHS_MAX: u64 = 1024;
+const EPOCHS_MAX: u64 = 8192;
 /// Bytes of deltas that are not yet in the view store; above this no further epoch is handed out.
-const BYTES_MAX: u64 = 64 << 20;
+const BYTES_MAX: u64 = 96 << 20;
 
 /// What the system is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
