@@ -153,7 +153,9 @@ impl Data {
         let mut store = open()?;
         if is_strange && is_within(&mut store, log)? {
             tracing::warn!("the view store is a copy of another file; it is made anew from the log");
-            drop(store);
+            store
+                .close()
+                .map_err(|error| Failure::Undone(error.to_string()))?;
             for end in ["-wal", "-shm", ""] {
                 let gone = self.0.join(format!("{STORE}{end}"));
                 std::fs::remove_file(gone).or_else(absent).map_err(failed)?;

@@ -9,9 +9,10 @@ fn up(data: &Path, args: &[&str], token: Option<&str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
     command.args(["up", "--data"]).arg(data).args(args);
     command.stderr(Stdio::piped()).stdout(Stdio::piped());
-    command.env_remove("MILLRACE_TOKEN").env_remove("RUST_LOG");
+    command.env("MILLRACE_LOGGING_FORMAT", "human");
+    command.env_remove("MILLRACE_API_TOKEN").env_remove("RUST_LOG");
     if let Some(token) = token {
-        command.env("MILLRACE_TOKEN", token);
+        command.env("MILLRACE_API_TOKEN", token);
     }
     command
 }
@@ -63,13 +64,17 @@ fn it_listens_only_where_it_may() {
     refused(
         &mut up(&data, &["--listen", "0.0.0.0:0"], None),
         2,
-        &["--insecure", "MILLRACE_TOKEN"],
+        &["--insecure", "MILLRACE_API_TOKEN"],
     );
-    refused(&mut up(&data, &["--listen", "nowhere"], None), 2, &["HOST:PORT"]);
+    refused(
+        &mut up(&data, &["--listen", "nowhere"], None),
+        2,
+        &["127.0.0.1:8080"],
+    );
     refused(
         &mut up(&data, &["--listen", "127.0.0.1:0"], Some("two words")),
         2,
-        &["MILLRACE_TOKEN"],
+        &["MILLRACE_API_TOKEN"],
     );
     let held = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let taken = held.local_addr().expect("it has an address").to_string();

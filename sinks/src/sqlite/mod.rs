@@ -160,6 +160,18 @@ impl SqliteViews {
         self.readers.clone()
     }
 
+    /// Closes the file; when this returns nobody of ours has it open. (Dropping closes it some time later, and
+    /// SQLite's last act is to remove files by their names: fatal for a new store under the same ones.)
+    ///
+    /// # Errors
+    /// If it could not be closed well.
+    pub fn close(mut self) -> Result<(), SinkError> {
+        match self.connection.take() {
+            Some(connection) => self.runtime.block_on(connection.close()),
+            None => Ok(()),
+        }
+    }
+
     /// How large the file's write-ahead log was after the last commit.
     #[must_use]
     pub fn wal_bytes(&self) -> u64 {
