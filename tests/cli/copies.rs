@@ -60,6 +60,16 @@ fn wait_for_epoch(up: &Up, epoch: u64) {
     }
 }
 
+/// Each copy verifies as it is, and the last one also after it was run on.
+fn all_verify(copies: &[Dir]) {
+    for copied in copies {
+        assert_well(&copied.run(&["verify"]));
+    }
+    let last = copies.last().expect("there are copies");
+    last.decide();
+    assert_well(&last.run(&["verify"]));
+}
+
 #[test]
 fn a_copy_in_one_go_at_any_moment_opens_and_verifies() {
     let dir = history("copied");
@@ -76,12 +86,7 @@ fn a_copy_in_one_go_at_any_moment_opens_and_verifies() {
         })
         .collect();
     up.stop();
-    for copied in &copies {
-        assert_well(&copied.run(&["verify"]));
-    }
-    let last = copies.last().expect("there are copies");
-    last.decide();
-    assert_well(&last.run(&["verify"]));
+    all_verify(&copies);
 }
 
 /// The view store first, then the log, so that the log is never behind. Nothing is moved from SQLite's
@@ -106,12 +111,7 @@ fn a_copy_file_by_file_while_it_runs_opens_and_verifies_if_the_view_store_comes_
         })
         .collect();
     up.stop();
-    for copied in &copies {
-        assert_well(&copied.run(&["verify"]));
-    }
-    let last = copies.last().expect("there are copies");
-    last.decide();
-    assert_well(&last.run(&["verify"]));
+    all_verify(&copies);
 }
 
 /// SQLite's file and its write-ahead log belong together. When that was moved into the file and begun anew
