@@ -151,7 +151,11 @@ impl Data {
         let (file, made) = (self.0.join(STORE), self.0.join(STORE_MADE));
         let is_strange = file.is_file() && inode(&file) != std::fs::read_to_string(&made).ok();
         let mut store = open()?;
-        if is_strange && is_within(&mut store, log)? {
+        if is_strange {
+            if !is_within(&mut store, log)? {
+                // Still strange when it is met again beside the log that it belongs to.
+                return Ok(store);
+            }
             tracing::warn!("the view store is a copy of another file; it is made anew from the log");
             store
                 .close()

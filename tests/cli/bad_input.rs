@@ -162,6 +162,14 @@ fn a_log_shorter_than_its_view_store_is_refused() {
     assert_refused(&dir.run(&["up"]), 3, &["views.sqlite"]);
     assert_refused(&dir.run(&["verify"]), 1, &["restored from an older copy"]);
     assert!(dir.stored() == before, "the view store is as it was");
+    // A copy of the view store is not made anew from a log that lacks what it holds, nor trusted later on.
+    let (copied, made) = (dir.0.join("copied"), dir.0.join("views.made"));
+    fs::copy(dir.store(), &copied).expect("it can be copied");
+    fs::rename(&copied, dir.store()).expect("it can be moved");
+    let ours = fs::read_to_string(&made).expect("it was made here");
+    assert_refused(&dir.run(&["up"]), 3, &["views.sqlite"]);
+    assert!(dir.stored() == before, "the view store is as it was");
+    assert_eq!(fs::read_to_string(&made).expect("it is still there"), ours);
     // Another log altogether.
     let other = Dir::shop("short-log-other");
     fs::remove_dir_all(dir.0.join("log")).expect("it can be removed");
