@@ -43,6 +43,19 @@ impl<T> Deadlines<T> {
         (*first.key() <= now).then(|| first.remove_entry())
     }
 
+    /// Adds what falls due elsewhere, `later` behind what it says, each instant's items behind those that
+    /// are here. False, and some of it not added, if an instant can't be told.
+    #[must_use]
+    pub fn append(&mut self, more: Self, later: i64) -> bool {
+        for (at, items) in more.due {
+            let Some(at) = at.checked_add(later) else {
+                return false;
+            };
+            self.due.entry(at).or_default().extend(items);
+        }
+        true
+    }
+
     /// How many items there are.
     #[must_use]
     pub fn len(&self) -> usize {

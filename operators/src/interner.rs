@@ -1,13 +1,16 @@
 //! Texts as small numbers: each distinct text gets the next number, from 0, and keeps it.
 //!
 //! Numbers depend only on the order in which texts come. Hashing is SipHash-1-3 with fixed keys; the
-//! table's order is never seen. A text's bytes lie in one buffer, so a short text costs its length and
-//! about 14 bytes.
+//! table's order is never seen. Texts lie one behind another in pieces of 64 KiB, so a short text costs its
+//! length and about 17 bytes. A snapshot is the texts alone ([`Texts`]).
 
 use std::hash::Hasher as _;
 
-use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
+
+use crate::index::{Index, Run};
+use crate::paged::{PAGE_BYTES, Paged};
+use crate::share::Share;
 
 /// A hash of `bytes` that is the same in every run.
 #[must_use]
@@ -18,12 +21,79 @@ pub fn hash(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
+/// Texts, by number; a text may be there twice.
+#[derive(Debug, Default)]
+pub struct Texts {
+    pieces: Vec<Share<String>>,
+    /// Piece and start of each text. It ends where the next one of its piece starts, or with the piece.
+    places: Paged<(u32, u32)>,
+}
+
+impl Texts {
+    /// Adds a text.
+    pub fn push(&mut self, text: &str) {
+        let has_room = |piece: &Share<String>| piece.is_empty() || piece.len() + text.len() <= PAGE_BYTES;
+        if !self.pieces.last().is_some_and(has_room) {
+            self.pieces.push(Share::default());
+        }
+        let number = u32::try_from(self.pieces.len() - 1).expect("fewer than 2^32 pieces");
+        let piece = self.pieces.last_mut().expect("there is a piece with room");
+        let start = u32::try_from(piece.len()).expect("a piece that takes more is small");
+        piece.get_mut().push_str(text);
+        self.places.push((number, start));
+    }
+
+    /// A text.
+    ///
+    /// # Panics
+    /// If there is none with that number.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, number: u32) -> &str {
+        let (piece, start) = self.places[number as usize];
+        let text = &self.pieces[piece as usize];
+        match self.places.get(number as usize + 1) {
+            Some(&(next, end)) if next == piece => &text[start as usize..end as usize],
+            _ => &text[start as usize..],
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Adds other texts behind these.
+    pub fn append(&mut self, more: Texts) {
+        let base = u32::try_from(self.pieces.len()).expect("fewer than 2^32 pieces");
+        self.pieces.extend(more.pieces);
+        let places = more.places.into_iter();
+        self.places
+            .extend(places.map(|(piece, start)| (piece + base, start)));
+    }
+
+    /// The same texts once more.
+    #[must_use]
+    pub fn share(&mut self) -> Self {
+        Texts {
+            pieces: self.pieces.iter_mut().map(Share::share).collect(),
+            places: self.places.share(),
+        }
+    }
+}
+
 /// Distinct texts, numbered.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Interner {
-    texts: String,
-    ends: Vec<usize>,
-    table: HashTable<u32>,
+    texts: Texts,
+    index: Index,
 }
 
 impl Interner {
@@ -37,9 +107,8 @@ impl Interner {
     #[must_use]
     #[inline]
     pub fn find(&self, text: &str) -> Option<u32> {
-        self.table
-            .find(hash(text.as_bytes()), |&number| self.get(number) == text)
-            .copied()
+        self.index
+            .find(hash(text.as_bytes()), |number| self.get(number) == text)
     }
 
     /// The number of `text`, which gets one if it has none.
@@ -47,12 +116,10 @@ impl Interner {
         if let Some(number) = self.find(text) {
             return number;
         }
-        let number = u32::try_from(self.ends.len()).expect("fewer than 2^32 texts");
-        self.texts.push_str(text);
-        self.ends.push(self.texts.len());
-        let Interner { texts, ends, table } = self;
-        let rehash = |&number: &u32| hash(slice(texts, ends, number).as_bytes());
-        table.insert_unique(hash(text.as_bytes()), number, rehash);
+        let Interner { texts, index } = self;
+        let number = u32::try_from(texts.len()).expect("fewer than 2^32 texts");
+        texts.push(text);
+        index.insert(number, |number| hash(texts.get(number).as_bytes()));
         number
     }
 
@@ -60,25 +127,34 @@ impl Interner {
     #[must_use]
     #[inline]
     pub fn get(&self, number: u32) -> &str {
-        slice(&self.texts, &self.ends, number)
+        self.texts.get(number)
     }
 
     /// How many texts there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.texts.len()
     }
 
     /// Whether there is no text.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.texts.is_empty()
     }
-}
 
-#[inline]
-fn slice<'t>(texts: &'t str, ends: &[usize], number: u32) -> &'t str {
-    let at = number as usize;
-    let start = if at == 0 { 0 } else { ends[at - 1] };
-    &texts[start..ends[at]]
+    /// All texts, cheaply, by number.
+    #[must_use]
+    pub fn share(&mut self) -> Texts {
+        self.texts.share()
+    }
+
+    /// What was shared, to go on with.
+    ///
+    /// # Errors
+    /// The number of a text that is there twice.
+    pub fn restore(texts: Texts, run: Run<'_>) -> Result<Self, u32> {
+        let same = |a: u32, b: u32| texts.get(a) == texts.get(b);
+        let index = Index::build(texts.len(), &|n| hash(texts.get(n).as_bytes()), &same, run)?;
+        Ok(Interner { texts, index })
+    }
 }

@@ -5,11 +5,19 @@
 //! - [`once`]: what counts once by its own id.
 //! - [`deadlines`]: what falls due, in order.
 //! - [`interner`]: texts as small numbers.
+//! - [`prints`]: values by fingerprint.
 //! - [`slots`]: many small blobs of bytes, compactly.
+//!
+//! All of these can be shared with a snapshot in no time ([`share`], [`paged`]) and built anew from one
+//! ([`mod@index`]).
 
 pub mod deadlines;
+pub mod index;
 pub mod interner;
 pub mod ledger;
 pub mod once;
+pub mod paged;
+pub mod prints;
+pub mod share;
 pub mod slots;
 pub mod varint;

@@ -4,7 +4,8 @@
 //! table's share. A verdict is given ([`Once::judge`]) before anything is changed and kept ([`Once::keep`])
 //! only if the record counts, so that a record that is refused for another reason doesn't use up its id.
 
-use hashbrown::HashTable;
+use crate::index::Run;
+use crate::prints::{Listed, Prints};
 
 /// What is known of an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,18 +19,9 @@ pub enum Verdict {
 }
 
 /// The ids that have counted.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Once {
-    table: HashTable<(u128, u64)>,
-}
-
-#[inline]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "half of a fingerprint is a good hash"
-)]
-fn half((id, _): &(u128, u64)) -> u64 {
-    *id as u64
+    contents: Prints<u64>,
 }
 
 impl Once {
@@ -42,9 +34,9 @@ impl Once {
     /// Judges the id with fingerprint `id` and content `content`.
     #[must_use]
     pub fn judge(&self, id: u128, content: u64) -> Verdict {
-        match self.table.find(half(&(id, 0)), |(kept, _)| *kept == id) {
+        match self.contents.find(id) {
             None => Verdict::First,
-            Some((_, kept)) if *kept == content => Verdict::Same,
+            Some(number) if *self.contents.value(number) == content => Verdict::Same,
             Some(_) => Verdict::Other,
         }
     }
@@ -55,18 +47,33 @@ impl Once {
     /// If it has counted before.
     pub fn keep(&mut self, id: u128, content: u64) {
         assert_eq!(self.judge(id, content), Verdict::First, "an id counts once");
-        self.table.insert_unique(half(&(id, 0)), (id, content), half);
+        self.contents.add(id, content);
     }
 
     /// How many have counted.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.table.len()
+        self.contents.len()
     }
 
     /// Whether none has.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.table.is_empty()
+        self.contents.is_empty()
+    }
+
+    /// Ids and contents, cheaply, in the order in which they counted.
+    #[must_use]
+    pub fn share(&mut self) -> Listed<u64> {
+        self.contents.share()
+    }
+
+    /// What was shared, to go on with.
+    ///
+    /// # Errors
+    /// The number of an id that is there twice.
+    pub fn restore(listed: Listed<u64>, run: Run<'_>) -> Result<Self, u32> {
+        let contents = Prints::restore(listed, run)?;
+        Ok(Once { contents })
     }
 }

@@ -5,7 +5,13 @@
 //! and a page without blobs goes to whatever class needs one next. Greater blobs are allocated on their
 //! own. A handle is a slot's place in units of 8 bytes, so all pages together may take 16 GiB; beyond that
 //! [`Slots::put`] panics, as memory is then gone anyway. A blob's first bytes tell its length.
+//!
+//! The blobs alone ([`Blobs`]), without what is known of free slots, are what a snapshot shares.
 
+use std::sync::Arc;
+
+use crate::paged::Paged;
+use crate::share::Share;
 use crate::varint::{Reader, put};
 
 const PAGE_BYTES: usize = 1 << 16;
@@ -37,10 +43,9 @@ impl Slot {
     }
 }
 
-/// A page: slots of one size.
-#[derive(Clone, Debug)]
+/// What is known of a page: slots of one size.
+#[derive(Debug)]
 struct Page {
-    bytes: Box<[u8]>,
     /// Size of its slots, in units.
     units: usize,
     /// How many slots were ever taken: those beyond are free as well.
@@ -70,15 +75,65 @@ impl Page {
     }
 }
 
-/// Blobs of bytes.
-#[derive(Clone, Debug)]
+/// Blobs of bytes, to be read by slot.
+#[derive(Debug, Default)]
+pub struct Blobs {
+    pages: Vec<Share<Box<[u8]>>>,
+    large: Paged<Arc<[u8]>>,
+}
+
+impl Blobs {
+    fn bytes(&self, slot: Slot) -> &[u8] {
+        if slot.0 & LARGE != 0 {
+            return &self.large[(slot.0 & !LARGE) as usize];
+        }
+        let start = slot.0 as usize % UNITS_A_PAGE * UNIT;
+        &self.pages[slot.0 as usize / UNITS_A_PAGE][start..]
+    }
+
+    /// A blob.
+    ///
+    /// # Panics
+    /// If none lies in that slot.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, slot: Slot) -> &[u8] {
+        let mut reader = Reader::new(self.bytes(slot));
+        reader.get_bytes().expect("a blob lies in the slot")
+    }
+}
+
+/// How slots are named after their blobs were added to others: see [`Slots::append`].
+#[derive(Clone, Copy, Debug)]
+pub struct Shift {
+    small: u32,
+    large: u32,
+}
+
+impl Shift {
+    /// The new name of a slot.
+    #[must_use]
+    #[inline]
+    pub const fn of(self, slot: Slot) -> Slot {
+        let by = if slot.0 & LARGE == 0 {
+            self.small
+        } else {
+            self.large
+        };
+        Slot(slot.0 + by)
+    }
+}
+
+/// Blobs of bytes, that come and go.
+#[derive(Debug)]
 pub struct Slots {
+    blobs: Blobs,
+    /// Of each page of blobs.
     pages: Vec<Page>,
     /// By size in units: pages with a free slot (and, for a while, pages that were emptied).
     open: Vec<Vec<u32>>,
     /// Pages without blobs.
     empty: Vec<u32>,
-    large: Vec<Box<[u8]>>,
     large_free: Vec<u32>,
     scratch: Vec<u8>,
 }
@@ -86,10 +141,10 @@ pub struct Slots {
 impl Default for Slots {
     fn default() -> Self {
         Slots {
+            blobs: Blobs::default(),
             pages: Vec::new(),
             open: vec![Vec::new(); SMALL_MAX / UNIT + 1],
             empty: Vec::new(),
-            large: Vec::new(),
             large_free: Vec::new(),
             scratch: Vec::new(),
         }
@@ -119,9 +174,9 @@ impl Slots {
             return self.put_large();
         }
         let (number, slot) = self.place(units(self.scratch.len()));
-        let page = &mut self.pages[number as usize];
-        let start = usize::from(slot) * page.units;
-        page.bytes[start * UNIT..start * UNIT + self.scratch.len()].copy_from_slice(&self.scratch);
+        let start = usize::from(slot) * self.pages[number as usize].units;
+        let bytes = self.blobs.pages[number as usize].get_mut();
+        bytes[start * UNIT..start * UNIT + self.scratch.len()].copy_from_slice(&self.scratch);
         let place = u32::try_from(number as usize * UNITS_A_PAGE + start).ok();
         Slot(
             place
@@ -145,8 +200,8 @@ impl Slots {
         }
         let number = self.empty.pop().unwrap_or_else(|| {
             let bytes = vec![0; PAGE_BYTES].into_boxed_slice();
+            self.blobs.pages.push(Share::new(bytes));
             self.pages.push(Page {
-                bytes,
                 units,
                 used: 0,
                 free: Vec::new(),
@@ -161,37 +216,74 @@ impl Slots {
     }
 
     fn put_large(&mut self) -> Slot {
-        let blob = self.scratch.clone().into_boxed_slice();
+        let blob = Arc::from(self.scratch.as_slice());
+        let large = &mut self.blobs.large;
         let at = self.large_free.pop().unwrap_or_else(|| {
-            self.large.push(Box::default());
-            u32::try_from(self.large.len() - 1).expect("fewer than 2^30 large blobs")
+            large.push(Arc::default());
+            u32::try_from(large.len() - 1).expect("fewer than 2^30 large blobs")
         });
         assert!(at < LARGE_COUNT_MAX, "fewer than 2^30 large blobs");
-        self.large[at as usize] = blob;
+        large[at as usize] = blob;
         Slot(at | LARGE)
     }
 
-    fn bytes(&self, slot: Slot) -> &[u8] {
-        if slot.0 & LARGE != 0 {
-            return &self.large[(slot.0 & !LARGE) as usize];
-        }
-        let start = slot.0 as usize % UNITS_A_PAGE * UNIT;
-        &self.pages[slot.0 as usize / UNITS_A_PAGE].bytes[start..]
-    }
-
     /// A blob.
+    ///
+    /// # Panics
+    /// If none lies in that slot.
     #[must_use]
     #[inline]
     pub fn get(&self, slot: Slot) -> &[u8] {
-        let mut reader = Reader::new(self.bytes(slot));
-        reader.get_bytes()
+        self.blobs.get(slot)
+    }
+
+    /// All blobs, cheaply.
+    #[must_use]
+    pub fn share(&mut self) -> Blobs {
+        let Blobs { pages, large } = &mut self.blobs;
+        Blobs {
+            pages: pages.iter_mut().map(Share::share).collect(),
+            large: large.share(),
+        }
+    }
+
+    /// Adds others' blobs: they keep their places in their pages, whose numbers shift. None if all pages
+    /// together would take more than 16 GiB.
+    #[must_use]
+    pub fn append(&mut self, more: Slots) -> Option<Shift> {
+        let page = u32::try_from(self.pages.len()).ok()?;
+        let large = u32::try_from(self.blobs.large.len()).ok()?;
+        let pages = self.pages.len() + more.pages.len();
+        let larges = self.blobs.large.len() + more.blobs.large.len();
+        if pages * UNITS_A_PAGE > LARGE as usize || larges > LARGE_COUNT_MAX as usize {
+            return None;
+        }
+        let Slots {
+            blobs,
+            pages,
+            open,
+            empty,
+            large_free,
+            scratch: _,
+        } = more;
+        self.blobs.pages.extend(blobs.pages);
+        self.blobs.large.extend(blobs.large);
+        self.pages.extend(pages);
+        for (ours, theirs) in self.open.iter_mut().zip(open) {
+            ours.extend(theirs.into_iter().map(|number| number + page));
+        }
+        self.empty.extend(empty.into_iter().map(|number| number + page));
+        self.large_free
+            .extend(large_free.into_iter().map(|at| at + large));
+        let small = u32::try_from(page as usize * UNITS_A_PAGE).ok()?;
+        Some(Shift { small, large })
     }
 
     /// Frees a blob's slot.
     pub fn free(&mut self, slot: Slot) {
         if slot.0 & LARGE != 0 {
             let at = slot.0 & !LARGE;
-            self.large[at as usize] = Box::default();
+            self.blobs.large[at as usize] = Arc::default();
             self.large_free.push(at);
             return;
         }
@@ -213,10 +305,10 @@ impl Slots {
     /// Bytes of memory that all blobs take: free slots included, pages without blobs not.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        let large: usize = self.large.iter().map(|blob| blob.len()).sum();
+        let large: usize = self.blobs.large.iter().map(|blob| blob.len()).sum();
         let free: usize = self.pages.iter().map(|page| page.free.capacity() * 2).sum();
         (self.pages.len() - self.empty.len()) * PAGE_BYTES
-            + self.pages.len() * size_of::<Page>()
+            + self.pages.len() * (size_of::<Page>() + size_of::<Share<Box<[u8]>>>())
             + large
             + free
     }

@@ -25,7 +25,7 @@ pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// Reads what was put, in the same order.
+/// Reads what was put, in the same order. Answers none where the bytes end too early or are no such number.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
@@ -39,51 +39,51 @@ impl<'a> Reader<'a> {
     }
 
     /// What [`put`] appended.
-    ///
-    /// # Panics
-    /// If the bytes are not what was put.
     #[inline]
-    pub fn get(&mut self) -> u64 {
+    pub fn get(&mut self) -> Option<u64> {
         let mut number = 0;
         let mut shift = 0;
         loop {
-            let byte = self.byte();
+            let byte = self.byte()?;
             number |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
-                return number;
+                return Some(number);
             }
             shift += 7;
+            if shift > 63 {
+                return None;
+            }
         }
     }
 
     /// What [`put_signed`] appended.
     #[inline]
-    pub fn get_signed(&mut self) -> i64 {
-        let number = self.get();
-        (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
+    pub fn get_signed(&mut self) -> Option<i64> {
+        let number = self.get()?;
+        Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
     }
 
     /// What [`put_bytes`] appended.
     #[inline]
-    pub fn get_bytes(&mut self) -> &'a [u8] {
-        let len = usize::try_from(self.get()).expect("a length fits");
+    pub fn get_bytes(&mut self) -> Option<&'a [u8]> {
+        let len = usize::try_from(self.get()?).ok()?;
         self.take(len)
     }
 
     /// One byte.
     #[inline]
-    pub fn byte(&mut self) -> u8 {
-        let (byte, rest) = self.rest.split_first().expect("what was put is there");
+    pub fn byte(&mut self) -> Option<u8> {
+        let (byte, rest) = self.rest.split_first()?;
         self.rest = rest;
-        *byte
+        Some(*byte)
     }
 
     /// The next `len` bytes.
     #[inline]
-    pub fn take(&mut self, len: usize) -> &'a [u8] {
-        let (taken, rest) = self.rest.split_at(len);
+    pub fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(len)?;
         self.rest = rest;
-        taken
+        Some(taken)
     }
 
     /// What was not read yet.

@@ -2,5 +2,5 @@
 
 pub mod carts;
 pub mod checkout;
-pub mod hashing;
 pub mod reviews;
+pub mod wire;

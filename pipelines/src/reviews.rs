@@ -10,7 +10,7 @@ use crate::checkout::Fate;
 /// The reviews that were ever posted.
 #[derive(Debug, Default)]
 pub struct ReviewIds {
-    posted: Once,
+    pub(crate) posted: Once,
 }
 
 impl ReviewIds {

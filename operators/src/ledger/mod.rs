@@ -19,6 +19,8 @@ mod hold;
 
 pub use hold::{Hold, HoldState, Leg};
 
+use crate::paged::Paged;
+
 /// The greatest level that a deposit may lead to: 2^53-1.
 pub const LEVEL_MAX: i64 = (1 << 53) - 1;
 
@@ -46,12 +48,16 @@ impl Levels {
         self.on_hand - self.held
     }
 
+    /// Whether they add up.
+    #[must_use]
+    #[inline]
+    pub fn add_up(&self) -> bool {
+        self.on_hand.checked_add(self.spent) == Some(self.inflow) && self.held >= 0 && self.spent >= 0
+    }
+
     #[inline]
     fn check(&self, account: AccountNo) {
-        assert!(
-            self.inflow == self.on_hand + self.spent && self.held >= 0 && self.spent >= 0,
-            "account {account:?} does not add up: {self:?}"
-        );
+        assert!(self.add_up(), "account {account:?} does not add up: {self:?}");
     }
 }
 
@@ -70,10 +76,34 @@ struct Account {
 }
 
 /// All accounts, and which of them changed since that was last asked.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Ledger {
-    accounts: Vec<Account>,
+    accounts: Paged<Account>,
     touched: Vec<(AccountNo, Levels)>,
+}
+
+/// All accounts' levels at one moment.
+#[derive(Debug, Default)]
+pub struct Accounts(Paged<Account>);
+
+impl Accounts {
+    /// An account's levels.
+    #[must_use]
+    pub fn levels(&self, account: AccountNo) -> Levels {
+        self.0[account.0 as usize].levels
+    }
+
+    /// How many accounts there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl Ledger {
@@ -167,6 +197,33 @@ impl Ledger {
             self.accounts[account.0 as usize].touched = false;
         }
         std::mem::take(&mut self.touched)
+    }
+
+    /// All accounts' levels, cheaply, by number.
+    ///
+    /// # Panics
+    /// If a change of an account was not taken yet.
+    #[must_use]
+    pub fn share(&mut self) -> Accounts {
+        let Ledger { accounts, touched } = self;
+        assert!(touched.is_empty(), "all changes were taken");
+        Accounts(accounts.share())
+    }
+
+    /// What was shared, to go on with.
+    ///
+    /// # Errors
+    /// The first account whose levels do not add up.
+    pub fn restore(levels: impl IntoIterator<Item = Levels>) -> Result<Self, AccountNo> {
+        let mut ledger = Ledger::new();
+        for levels in levels {
+            let number = ledger.open();
+            if !levels.add_up() {
+                return Err(number);
+            }
+            ledger.accounts[number.0 as usize].levels = levels;
+        }
+        Ok(ledger)
     }
 
     /// How many accounts there are.

@@ -28,11 +28,11 @@ proptest! {
         put_bytes(&mut out, &bytes);
         let mut reader = Reader::new(&out);
         for number in &numbers {
-            prop_assert_eq!(reader.get(), *number);
-            prop_assert_eq!(reader.get_signed(), number.cast_signed());
-            prop_assert_eq!(reader.get_signed(), number.cast_signed().wrapping_neg());
+            prop_assert_eq!(reader.get(), Some(*number));
+            prop_assert_eq!(reader.get_signed(), Some(number.cast_signed()));
+            prop_assert_eq!(reader.get_signed(), Some(number.cast_signed().wrapping_neg()));
         }
-        prop_assert_eq!(reader.get_bytes(), &bytes[..]);
+        prop_assert_eq!(reader.get_bytes(), Some(&bytes[..]));
         prop_assert_eq!(reader.rest(), &[] as &[u8]);
     }
 
@@ -46,6 +46,25 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(cases(500))]
+
+    /// Bytes that nobody put are read without a panic, and what ends too early is nothing.
+    #[test]
+    fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..24)) {
+        let mut reader = Reader::new(&bytes);
+        while let Some(number) = reader.get() {
+            let mut out = Vec::new();
+            put(&mut out, number);
+            prop_assert!(out.len() <= bytes.len());
+        }
+        let mut reader = Reader::new(&bytes);
+        if let Some(taken) = reader.get_bytes() {
+            prop_assert!(taken.len() < bytes.len());
+        }
+    }
+}
+
 #[test]
 fn the_edges_of_each_length_and_both_signs() {
     for shift in 0..64 {
@@ -56,7 +75,7 @@ fn the_edges_of_each_length_and_both_signs() {
             let mut reader = Reader::new(&out);
             assert_eq!(
                 (reader.get(), reader.get_signed()),
-                (number, number.cast_signed())
+                (Some(number), Some(number.cast_signed()))
             );
         }
     }

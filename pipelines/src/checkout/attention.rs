@@ -3,27 +3,77 @@
 //! The kinds that end by themselves are not kept here: they follow from the state of orders and accounts
 //! and are compared at the end of an epoch. Here a row's `since` is the clock of the last epoch that ended
 //! with the row there and began without it.
+//!
+//! What is raised lies in a fixed number of maps by the subject's hash, so that a snapshot costs a counter each
+//! and the first change after it copies one of them.
 
 use std::collections::BTreeMap;
 
 use contract::delta::DeltaBuilder;
 use contract::time::Time;
 use contract::views::{AttentionRow, Json};
+use operators::interner::hash;
+use operators::share::Share;
 
-type Key = (String, String);
+pub(super) type Key = (String, String);
+
+const MAPS: usize = 64;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Raised {
-    since: Time,
-    detail: Option<String>,
+pub(super) struct Raised {
+    pub(super) since: Time,
+    pub(super) detail: Option<String>,
+}
+
+/// What is raised, by kind and subject.
+#[derive(Debug)]
+pub(super) struct Standing([Share<BTreeMap<Key, Raised>>; MAPS]);
+
+impl Default for Standing {
+    fn default() -> Self {
+        Standing(std::array::from_fn(|_| Share::default()))
+    }
+}
+
+fn map_of(key: &Key) -> usize {
+    usize::from(hash(key.1.as_bytes()).to_le_bytes()[0]) % MAPS
+}
+
+impl Standing {
+    fn get(&self, key: &Key) -> Option<&Raised> {
+        self.0[map_of(key)].get(key)
+    }
+
+    /// Raises it; what was raised before.
+    pub(super) fn insert(&mut self, key: Key, raised: Raised) -> Option<Raised> {
+        self.0[map_of(&key)].get_mut().insert(key, raised)
+    }
+
+    fn remove(&mut self, key: &Key) -> Option<Raised> {
+        let map = &mut self.0[map_of(key)];
+        map.contains_key(key).then(|| map.get_mut().remove(key))?
+    }
+
+    /// All of it, in an order that depends on the keys alone.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, &Raised)> {
+        self.0.iter().flat_map(|map| map.iter())
+    }
+
+    /// The same once more, cheaply.
+    pub(super) fn share(&mut self) -> Self {
+        let mut maps = self.0.iter_mut();
+        Standing(std::array::from_fn(|_| {
+            maps.next().map(Share::share).unwrap_or_default()
+        }))
+    }
 }
 
 /// Raised attention.
 #[derive(Debug, Default)]
 pub struct Attention {
-    raised: BTreeMap<Key, Raised>,
+    pub(super) raised: Standing,
     /// Keys that this epoch touched, with what was there at its start.
-    before: BTreeMap<Key, Option<Raised>>,
+    pub(super) before: BTreeMap<Key, Option<Raised>>,
 }
 
 impl Attention {

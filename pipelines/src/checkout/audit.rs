@@ -11,44 +11,43 @@ use contract::values::Currency;
 use contract::views::AuditsRow;
 use contract::words::Status;
 use operators::ledger::{AccountNo, Levels};
+use operators::paged::Paged;
 
 use super::facts::{Facts, Owner};
 use super::order::Order;
 
 /// Amounts that came in and went out.
 #[derive(Clone, Copy, Debug, Default)]
-struct Flow {
-    came_in: i128,
-    went_out: i128,
+pub(super) struct Flow {
+    pub(super) came_in: i128,
+    pub(super) went_out: i128,
 }
 
 /// The sums, and the violations that the view shows.
 #[derive(Debug, Default)]
 pub struct Audit {
     /// By product: received + adjusted.
-    stock: Vec<i128>,
+    pub(super) stock: Paged<i128>,
     /// By account: sum of live holds, from the orders.
-    live: Vec<i128>,
+    pub(super) live: Paged<i128>,
     /// By campaign: grants.
-    granted: Vec<i64>,
+    pub(super) granted: Paged<i64>,
     /// By wallet: topped up + returned, and withdrawn + spent.
-    wallets: Vec<Flow>,
+    pub(super) wallets: Paged<Flow>,
     /// By currency: captured and refunded, from the records.
-    payments: BTreeMap<Currency, Flow>,
+    pub(super) payments: BTreeMap<Currency, Flow>,
     /// By currency: kept by sold orders + refunds under way, from the orders.
-    kept: BTreeMap<Currency, i128>,
+    pub(super) kept: BTreeMap<Currency, i128>,
     /// Currencies of which this epoch changed one of the two.
-    money_touched: bool,
-    violations: BTreeMap<(&'static str, String), (i64, i64)>,
-    changed: BTreeMap<(&'static str, String), Option<(i64, i64)>>,
+    pub(super) money_touched: bool,
+    /// By name and subject: what was expected and what is.
+    pub(super) violations: BTreeMap<(String, String), (i64, i64)>,
+    /// Those that came (or changed) and went in this epoch.
+    pub(super) changed: BTreeMap<(String, String), Option<(i64, i64)>>,
 }
 
-fn at<T: Default + Clone>(list: &mut Vec<T>, index: u32) -> &mut T {
-    let index = index as usize;
-    if list.len() <= index {
-        list.resize(index + 1, T::default());
-    }
-    &mut list[index]
+fn at<T: Default + Clone>(list: &mut Paged<T>, index: u32) -> &mut T {
+    list.at_mut(index as usize)
 }
 
 fn shown(n: i128) -> i64 {
@@ -176,11 +175,11 @@ impl Audit {
     }
 
     #[inline]
-    fn check(&mut self, name: &'static str, subject: impl FnOnce() -> String, expected: i128, actual: i128) {
+    fn check(&mut self, name: &str, subject: impl FnOnce() -> String, expected: i128, actual: i128) {
         if expected == actual && self.violations.is_empty() {
             return;
         }
-        let key = (name, subject());
+        let key = (name.to_owned(), subject());
         let row = (expected != actual).then(|| (shown(expected), shown(actual)));
         if self.violations.get(&key).copied() != row {
             self.changed.insert(key, row);
@@ -203,7 +202,7 @@ impl Audit {
             }
         }
         for (key, row) in std::mem::take(&mut self.changed) {
-            let (name, subject) = (key.0, key.1.as_str());
+            let (name, subject) = (key.0.as_str(), key.1.as_str());
             match row {
                 Some((expected, actual)) => out.upsert(&AuditsRow {
                     name,

@@ -8,7 +8,7 @@
 //! a time, which stays in the processor's cache.
 
 use contract::content::Fingerprint;
-use hashbrown::HashTable;
+use operators::prints::Prints;
 use operators::slots::{Slot, Slots};
 
 use super::order::Order;
@@ -18,24 +18,14 @@ use super::touched::{Kept, Touched, Trace, index};
 /// All orders.
 #[derive(Debug, Default)]
 pub struct Book {
-    table: HashTable<u32>,
-    prints: Vec<Fingerprint>,
-    slots_of: Vec<u32>,
-    slots: Slots,
-    touched: Vec<Trace>,
-    kept: Kept,
+    /// The slot of each order, by the fingerprint of its id.
+    pub(super) slots_of: Prints<u32>,
+    pub(super) slots: Slots,
+    pub(super) touched: Vec<Trace>,
+    pub(super) kept: Kept,
     /// The order that is taken out next: a buffer.
-    spare: Option<Box<Touched>>,
-    bytes: Vec<u8>,
-}
-
-#[inline]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "half of a fingerprint is a good hash"
-)]
-fn half(print: Fingerprint) -> u64 {
-    print.0 as u64
+    pub(super) spare: Option<Box<Touched>>,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Book {
@@ -43,14 +33,15 @@ impl Book {
     #[must_use]
     #[inline]
     pub fn find(&self, id: &str) -> Option<u32> {
-        let print = Fingerprint::of(id.as_bytes());
-        self.table
-            .find(half(print), |&number| self.prints[number as usize] == print)
-            .copied()
+        self.slots_of.find(Fingerprint::of(id.as_bytes()).0)
+    }
+
+    fn slot(&self, number: u32) -> Slot {
+        Slot::from_u32(*self.slots_of.value(number))
     }
 
     fn packed(&self, number: u32) -> &[u8] {
-        self.slots.get(Slot::from_u32(self.slots_of[number as usize]))
+        self.slots.get(self.slot(number))
     }
 
     fn fresh(&mut self, number: u32) -> Box<Touched> {
@@ -77,7 +68,7 @@ impl Book {
     /// Takes an order out to be worked on; [`Book::give`] puts it back. `id` is empty if no record names it.
     pub fn take(&mut self, number: u32, id: &str) -> Box<Touched> {
         let mut touched = self.fresh(number);
-        let slot = Slot::from_u32(self.slots_of[number as usize]);
+        let slot = self.slot(number);
         let bytes = self.slots.get(slot);
         let place = glance(bytes).place;
         let kept_id = unpack(bytes, &mut touched.order);
@@ -97,13 +88,7 @@ impl Book {
 
     /// Opens an order with an id that the book does not have; [`Book::give`] puts it in.
     pub fn open(&mut self, id: &str) -> Box<Touched> {
-        let print = Fingerprint::of(id.as_bytes());
-        let number = u32::try_from(self.slots_of.len()).expect("fewer than 2^32 orders");
-        self.prints.push(print);
-        self.slots_of.push(0);
-        let prints = &self.prints;
-        self.table
-            .insert_unique(half(print), number, |&n| half(prints[n as usize]));
+        let number = self.slots_of.add(Fingerprint::of(id.as_bytes()).0, 0);
         let mut touched = self.fresh(number);
         touched.id.push_str(id);
         touched.place = self.trace(number, id, None);
@@ -127,7 +112,7 @@ impl Book {
         }
         self.bytes.clear();
         pack(&t.order, &t.id, Form::Whole(t.place), &mut self.bytes);
-        let slot = &mut self.slots_of[t.number as usize];
+        let slot = self.slots_of.value_mut(t.number);
         if std::mem::replace(&mut trace.given, true) {
             self.slots.free(Slot::from_u32(*slot));
         }
@@ -165,7 +150,7 @@ impl Book {
             return self.give(touched);
         }
         let mut touched = self.fresh(number);
-        let slot = Slot::from_u32(self.slots_of[number as usize]);
+        let slot = self.slot(number);
         let kept_id = unpack(self.slots.get(slot), &mut touched.order);
         touched.id.push_str(kept_id);
         touched.order.closed = true;
@@ -178,7 +163,7 @@ impl Book {
     fn put_away(&mut self, t: &Touched) {
         self.bytes.clear();
         pack(&t.order, &t.id, Form::Rest, &mut self.bytes);
-        self.slots_of[t.number as usize] = self.slots.put(&self.bytes).to_u32();
+        *self.slots_of.value_mut(t.number) = self.slots.put(&self.bytes).to_u32();
     }
 
     /// The places of the touched orders, sorted by id.
@@ -219,7 +204,7 @@ impl Book {
 
     /// Packs a touched order, as [`Book::load`] gave it, away for good.
     pub fn settle(&mut self, touched: Box<Touched>) {
-        let whole = Slot::from_u32(self.slots_of[touched.number as usize]);
+        let whole = self.slot(touched.number);
         self.slots.free(whole);
         if let Some(before) = self.touched[touched.place as usize].before {
             self.slots.free(before);
@@ -243,9 +228,6 @@ impl Book {
     /// Bytes of memory that all orders take, tables included, deadlines not.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.table.allocation_size()
-            + self.prints.capacity() * size_of::<Fingerprint>()
-            + self.slots_of.capacity() * size_of::<u32>()
-            + self.slots.size_bytes()
+        self.slots_of.size_bytes() + self.slots.size_bytes()
     }
 }

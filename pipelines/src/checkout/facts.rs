@@ -5,12 +5,10 @@ use contract::discount::Discount;
 use contract::records::{CampaignCreated, ProductUpserted, RulesActivated};
 use contract::time::Time;
 use contract::values::{Amount, Currency};
-use hashbrown::HashMap;
-
-use operators::interner::Interner;
+use operators::index::Index;
+use operators::interner::{Interner, hash};
 use operators::ledger::{AccountNo, Ledger};
-
-use crate::hashing::FixedState;
+use operators::paged::Paged;
 
 /// What an account stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,6 +139,24 @@ pub struct Grant {
     pub shown: Option<u32>,
 }
 
+fn grant_hash(campaign: u32, customer: u32) -> u64 {
+    hash(&(u64::from(campaign) << 32 | u64::from(customer)).to_le_bytes())
+}
+
+impl Grant {
+    /// To which campaign, and whose: no two rights have the same.
+    #[must_use]
+    pub fn who(&self) -> (u32, u32) {
+        (self.campaign, self.customer)
+    }
+
+    /// A hash of that.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        grant_hash(self.campaign, self.customer)
+    }
+}
+
 /// A customer's wallet in one currency.
 #[derive(Clone, Copy, Debug)]
 pub struct Wallet {
@@ -152,48 +168,66 @@ pub struct Wallet {
     pub account: AccountNo,
 }
 
+fn wallet_hash(customer: u32, currency: Currency) -> u64 {
+    hash(&(u64::from(customer) << 16 | u64::from(currency.to_u16())).to_le_bytes())
+}
+
+impl Wallet {
+    /// Whose, and in which currency: no two wallets have the same.
+    #[must_use]
+    pub fn who(&self) -> (u32, Currency) {
+        (self.customer, self.currency)
+    }
+
+    /// A hash of that.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        wallet_hash(self.customer, self.currency)
+    }
+}
+
 /// All facts.
 #[derive(Debug)]
 pub struct Facts {
     /// All rules ever in force; the last ones are in force now.
-    pub rules: Vec<Rules>,
+    pub rules: Paged<Rules>,
     /// Skus, numbered.
     pub skus: Interner,
     /// By number of the sku.
-    pub products: Vec<Product>,
+    pub products: Paged<Product>,
     /// Stores and categories, numbered.
     pub texts: Interner,
     /// Campaign ids, numbered.
     pub campaign_ids: Interner,
     /// By number of the campaign.
-    pub campaigns: Vec<Campaign>,
+    pub campaigns: Paged<Campaign>,
     /// Customers who have a wallet or a right, numbered.
     pub customers: Interner,
     /// All rights.
-    pub grants: Vec<Grant>,
-    grant_numbers: HashMap<(u32, u32), u32, FixedState>,
+    pub grants: Paged<Grant>,
+    pub(super) grant_numbers: Index,
     /// All wallets.
-    pub wallets: Vec<Wallet>,
-    wallet_numbers: HashMap<(u32, u16), u32, FixedState>,
+    pub wallets: Paged<Wallet>,
+    pub(super) wallet_numbers: Index,
     /// By number of the account.
-    pub owners: Vec<Owner>,
+    pub owners: Paged<Owner>,
 }
 
 impl Default for Facts {
     fn default() -> Self {
         Facts {
-            rules: vec![Rules::default()],
+            rules: Paged::from_iter([Rules::default()]),
             skus: Interner::new(),
-            products: Vec::new(),
+            products: Paged::new(),
             texts: Interner::new(),
             campaign_ids: Interner::new(),
-            campaigns: Vec::new(),
+            campaigns: Paged::new(),
             customers: Interner::new(),
-            grants: Vec::new(),
-            grant_numbers: HashMap::default(),
-            wallets: Vec::new(),
-            wallet_numbers: HashMap::default(),
-            owners: Vec::new(),
+            grants: Paged::new(),
+            grant_numbers: Index::new(),
+            wallets: Paged::new(),
+            wallet_numbers: Index::new(),
+            owners: Paged::new(),
         }
     }
 }
@@ -288,7 +322,8 @@ impl Facts {
     #[must_use]
     pub fn grant(&self, campaign: u32, customer: &str) -> Option<u32> {
         let customer = self.customers.find(customer)?;
-        self.grant_numbers.get(&(campaign, customer)).copied()
+        let is_it = |number: u32| self.grants[number as usize].who() == (campaign, customer);
+        self.grant_numbers.find(grant_hash(campaign, customer), is_it)
     }
 
     /// Gives a customer a right to a campaign.
@@ -304,7 +339,8 @@ impl Facts {
             holder: None,
             shown: None,
         });
-        self.grant_numbers.insert((campaign, customer), number);
+        let grants = &self.grants;
+        self.grant_numbers.insert(number, |n| grants[n as usize].hash());
         number
     }
 
@@ -312,7 +348,8 @@ impl Facts {
     #[must_use]
     pub fn wallet(&self, customer: &str, currency: Currency) -> Option<u32> {
         let customer = self.customers.find(customer)?;
-        self.wallet_numbers.get(&(customer, currency.to_u16())).copied()
+        let is_it = |number: u32| self.wallets[number as usize].who() == (customer, currency);
+        self.wallet_numbers.find(wallet_hash(customer, currency), is_it)
     }
 
     /// The number of a customer's wallet, opened if there is none.
@@ -328,7 +365,8 @@ impl Facts {
             currency,
             account,
         });
-        self.wallet_numbers.insert((customer, currency.to_u16()), number);
+        let wallets = &self.wallets;
+        self.wallet_numbers.insert(number, |n| wallets[n as usize].hash());
         number
     }
 }

@@ -34,16 +34,17 @@ enum Kind {
     Cancellation,
 }
 
-const KINDS: usize = 7;
+pub(super) const KINDS: usize = 7;
 
 /// Counts of one input partition.
 #[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    received: u64,
-    applied: u64,
-    duplicate: u64,
-    quarantined: u64,
-    touched: bool,
+pub(super) struct Counts {
+    pub(super) received: u64,
+    pub(super) applied: u64,
+    pub(super) duplicate: u64,
+    pub(super) quarantined: u64,
+    /// Whether this epoch had a record of the partition.
+    pub(super) touched: bool,
 }
 
 /// A grant of this epoch: what its row shows and nobody needs again.
@@ -60,11 +61,12 @@ pub struct NewGrant {
 /// State of the intake.
 #[derive(Debug, Default)]
 pub struct Intake {
-    once: [Once; KINDS],
-    counts: [Vec<Counts>; Topic::ALL.len()],
-    content: Content,
-    carts: CartVersions,
-    reviews: ReviewIds,
+    pub(super) once: [Once; KINDS],
+    pub(super) counts: [Vec<Counts>; Topic::ALL.len()],
+    /// What a record says: a buffer.
+    pub(super) content: Content,
+    pub(super) carts: CartVersions,
+    pub(super) reviews: ReviewIds,
     /// Grants of this epoch, by number.
     pub(super) new_grants: Vec<NewGrant>,
     /// How many accounts there were at the start of the epoch: those from here on are new.
@@ -284,7 +286,7 @@ impl Checkout {
     fn rules_activated(&mut self, record: &Record<'_>, r: &RulesActivated<'_>) -> Fate {
         self.once(Kind::Rules, &r.version.get().to_string(), record, |job| {
             let rules = &mut job.desk.facts.rules;
-            let current = rules[rules.len() - 1].version;
+            let current = rules.last().map_or(0, |rules| rules.version);
             if r.version.get() <= current {
                 return conflict(format!(
                     "version: expected above {current}, that of the rules in force"

@@ -9,6 +9,7 @@
 //! - [`saga`]: section 4, the table; [`refunds`]: 4.1; [`lines`]: 4.2.
 //! - [`attention`] and [`rows`]: section 5.
 //! - [`book`], [`touched`], [`order`], [`pack`]: what is remembered of orders, and how compactly.
+//! - [`snapshot`]: all that is remembered, at the end of an epoch, as bytes and back.
 //! - [`facts`]: products, campaigns, rights, wallets, rules in force. [`audit`]: the books checked by
 //!   another path.
 //!
@@ -31,6 +32,7 @@ mod refunds;
 mod rows;
 mod saga;
 mod settle;
+pub mod snapshot;
 mod touched;
 
 use bumpalo::Bump;

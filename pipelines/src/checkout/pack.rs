@@ -37,6 +37,8 @@ const OPEN_REFUNDS: u8 = 0x80;
 pub struct Glance {
     /// Where it stands.
     pub status: Status,
+    /// Whether it is a closed record.
+    pub closed: bool,
     /// Whether it has a refund command that is not answered.
     pub open_refunds: bool,
     /// Its place among the touched, if it is packed whole.
@@ -48,8 +50,10 @@ pub struct Glance {
 pub fn glance(bytes: &[u8]) -> Glance {
     let head = bytes[0];
     let place = || u32::from_le_bytes(bytes[1..5].try_into().expect("4 bytes are 4 bytes"));
+    let status = Status::ALL[usize::from(head & STATUS)];
     Glance {
-        status: Status::ALL[usize::from(head & STATUS)],
+        status,
+        closed: head & CLOSED != 0 || status.is_final(),
         open_refunds: head & OPEN_REFUNDS != 0,
         place: (head & WHOLE != 0).then(place),
     }
@@ -66,8 +70,11 @@ pub fn content(bytes: &[u8]) -> u64 {
 #[must_use]
 pub fn kept_id(bytes: &[u8]) -> &str {
     let mut from = Unpacker(Reader::new(&bytes[9..]));
-    let (_seq, _rules) = (from.number(), from.number());
-    from.text()
+    let mut id = || {
+        let (_seq, _rules) = (from.number()?, from.number()?);
+        from.text()
+    };
+    id().expect("we packed it")
 }
 
 /// Whether a deadline may have to name the order.
@@ -240,93 +247,113 @@ fn pack_open(order: &Order, whole: bool, out: &mut Vec<u8>) {
 struct Unpacker<'a>(Reader<'a>);
 
 impl<'a> Unpacker<'a> {
-    fn number(&mut self) -> u32 {
-        u32::try_from(self.0.get()).expect("we packed a u32")
+    #[inline]
+    fn number(&mut self) -> Option<u32> {
+        u32::try_from(self.0.get()?).ok()
     }
 
-    fn index(&mut self) -> usize {
-        usize::try_from(self.0.get()).expect("we packed a usize")
+    #[inline]
+    fn index(&mut self) -> Option<usize> {
+        usize::try_from(self.0.get()?).ok()
     }
 
-    fn amount(&mut self) -> i64 {
-        i64::try_from(self.0.get()).expect("we packed an i64")
+    #[inline]
+    fn amount(&mut self) -> Option<i64> {
+        i64::try_from(self.0.get()?).ok()
     }
 
-    fn print(&mut self) -> u64 {
-        u64::from_le_bytes(self.0.take(8).try_into().expect("we took 8 bytes"))
+    #[inline]
+    fn print(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.0.take(8)?.try_into().ok()?))
     }
 
-    fn text(&mut self) -> &'a str {
-        std::str::from_utf8(self.0.get_bytes()).expect("we packed a str")
+    #[inline]
+    fn text(&mut self) -> Option<&'a str> {
+        std::str::from_utf8(self.0.get_bytes()?).ok()
     }
 
-    fn optional(&mut self) -> Option<u32> {
-        self.0
-            .get()
-            .checked_sub(1)
-            .map(|n| u32::try_from(n).expect("we packed a u32"))
+    #[inline]
+    fn leg(&mut self) -> Option<Leg> {
+        Some(Leg {
+            account: AccountNo(self.number()?),
+            amount: self.amount()?,
+        })
+    }
+
+    #[inline]
+    fn optional(&mut self) -> Option<Option<u32>> {
+        match self.0.get()? {
+            0 => Some(None),
+            n => u32::try_from(n - 1).ok().map(Some),
+        }
     }
 }
 
 /// Unpacks an order, and its id if that was kept.
 pub fn unpack<'a>(bytes: &'a [u8], order: &mut Order) -> &'a str {
+    read(bytes, order).expect("we packed it")
+}
+
+/// The same of any bytes; none if no order was packed into them.
+pub fn read<'a>(bytes: &'a [u8], order: &mut Order) -> Option<&'a str> {
     order.reset();
     let mut from = Unpacker(Reader::new(bytes));
-    let head = from.0.byte();
-    order.status = Status::ALL[usize::from(head & STATUS)];
+    let head = from.0.byte()?;
+    order.status = *Status::ALL.get(usize::from(head & STATUS))?;
     order.closed = head & CLOSED != 0;
     let whole = head & WHOLE != 0;
     if whole {
-        from.0.take(4);
+        from.0.take(4)?;
     }
-    order.content = from.print();
-    order.seq = from.number();
-    order.rules = from.number();
-    let id = from.text();
+    order.content = from.print()?;
+    order.seq = from.number()?;
+    order.rules = from.number()?;
+    let id = from.text()?;
     let closed = order.is_closed() && !whole;
-    unpack_payments(&mut from, order, closed);
+    unpack_payments(&mut from, order, closed)?;
     if !closed {
-        unpack_open(&mut from, order);
+        unpack_open(&mut from, order)?;
     }
-    id
+    from.0.rest().is_empty().then_some(id)
 }
 
-fn unpack_payments(from: &mut Unpacker<'_>, order: &mut Order, closed: bool) {
-    let head = from.0.get();
+fn unpack_payments(from: &mut Unpacker<'_>, order: &mut Order, closed: bool) -> Option<()> {
+    let head = from.0.get()?;
     for _ in 0..head >> 2 {
         let mut payment = Payment {
-            print: from.print(),
+            print: from.print()?,
             ..Payment::default()
         };
-        let flags = from.0.byte();
+        let flags = from.0.byte()?;
         payment.declined = flags & 1 != 0;
-        payment.currency = u16::try_from(from.0.get()).expect("we packed a u16");
-        payment.captured = from.amount();
+        payment.currency = u16::try_from(from.0.get()?).ok()?;
+        payment.captured = from.amount()?;
         if flags & 2 != 0 {
-            payment.key = order.keep_text(from.text());
+            payment.key = order.keep_text(from.text()?);
         }
         if flags & 4 != 0 {
-            payment.refunded = from.amount();
+            payment.refunded = from.amount()?;
         }
         if flags & 8 != 0 {
-            payment.code = from.print();
+            payment.code = from.print()?;
         }
         if flags & 16 != 0 {
-            payment.code_text = Some(from.text().to_owned());
+            payment.code_text = Some(from.text()?.to_owned());
         }
         if !closed {
-            payment.attempt = from.number();
-            payment.submitted = from.amount();
+            payment.attempt = from.number()?;
+            payment.submitted = from.amount()?;
         }
         order.payments.push(payment);
     }
     let has_main = head & 2 != 0;
     let mut main = 0;
     if head & 1 != 0 {
-        main = from.index();
-        unpack_refunds(from, order);
+        main = from.index()?;
+        unpack_refunds(from, order)?;
     }
     order.main = has_main.then_some(main);
+    Some(())
 }
 
 const REFUND_STATES: [RefundState; 4] = [
@@ -336,28 +363,29 @@ const REFUND_STATES: [RefundState; 4] = [
     RefundState::Superseded,
 ];
 
-fn unpack_refunds(from: &mut Unpacker<'_>, order: &mut Order) {
-    for _ in 0..from.index() {
-        let flags = from.0.byte();
+fn unpack_refunds(from: &mut Unpacker<'_>, order: &mut Order) -> Option<()> {
+    for _ in 0..from.index()? {
+        let flags = from.0.byte()?;
         order.refunds.push(Refund {
-            payment: from.index(),
-            asked: from.amount(),
-            given: from.amount(),
+            payment: from.index()?,
+            asked: from.amount()?,
+            given: from.amount()?,
             state: REFUND_STATES[usize::from(flags & 3)],
-            reason: RefundReason::ALL[usize::from(flags >> 2 & 0x1f)],
-            issued: from.number(),
-            issued_at: from.0.get_signed(),
+            reason: *RefundReason::ALL.get(usize::from(flags >> 2 & 0x1f))?,
+            issued: from.number()?,
+            issued_at: from.0.get_signed()?,
             overdue: flags & 0x80 != 0,
         });
     }
-    for _ in 0..from.index() {
-        let payment = from.index();
+    for _ in 0..from.index()? {
+        let payment = from.index()?;
         order.foreign.push(ForeignRefund {
             payment,
-            print: from.print(),
-            amount: from.amount(),
+            print: from.print()?,
+            amount: from.amount()?,
         });
     }
+    Some(())
 }
 
 const HOLD_STATES: [HoldState; 4] = [
@@ -367,54 +395,52 @@ const HOLD_STATES: [HoldState; 4] = [
     HoldState::Released,
 ];
 
-fn unpack_open(from: &mut Unpacker<'_>, order: &mut Order) {
-    order.currency = Currency::from_u16(u16::try_from(from.0.get()).expect("we packed a u16"));
-    order.discount = from.amount();
-    order.wallet_amount = from.amount();
-    order.payable = from.amount();
-    order.returned = from.amount();
-    order.wallet_returned = from.amount();
-    order.deadline = from.0.get_signed();
-    order.window_end = from.0.get_signed();
-    order.attempts = from.number();
-    if let Some(len) = from.optional() {
-        let text = from.0.take(len as usize);
-        order.cancel = Some(std::str::from_utf8(text).expect("we packed a str").to_owned());
+fn unpack_open(from: &mut Unpacker<'_>, order: &mut Order) -> Option<()> {
+    order.currency = Currency::from_u16(u16::try_from(from.0.get()?).ok()?);
+    order.discount = from.amount()?;
+    order.wallet_amount = from.amount()?;
+    order.payable = from.amount()?;
+    order.returned = from.amount()?;
+    order.wallet_returned = from.amount()?;
+    order.deadline = from.0.get_signed()?;
+    order.window_end = from.0.get_signed()?;
+    order.attempts = from.number()?;
+    if let Some(len) = from.optional()? {
+        let text = from.0.take(len as usize)?;
+        order.cancel = Some(std::str::from_utf8(text).ok()?.to_owned());
     }
-    order.right = from.optional();
-    order.wallet = from.optional();
-    for _ in 0..from.index() {
-        let product = from.number();
-        let quantity = from.0.get();
-        let cancelled = if quantity & 1 != 0 { from.amount() } else { 0 };
-        let quantity = i64::try_from(quantity >> 1).expect("we packed an i64");
+    order.right = from.optional()?;
+    order.wallet = from.optional()?;
+    for _ in 0..from.index()? {
+        let product = from.number()?;
+        let quantity = from.0.get()?;
+        let cancelled = if quantity & 1 != 0 { from.amount()? } else { 0 };
+        let quantity = i64::try_from(quantity >> 1).ok()?;
         order.lines.push(Line {
             product,
             quantity,
             cancelled,
-            unit_price: from.amount(),
+            unit_price: from.amount()?,
         });
     }
-    let state = HOLD_STATES[usize::from(from.0.byte())];
-    let legs = from.index();
-    order.hold.restore(
-        state,
-        (0..legs).map(|_| Leg {
-            account: AccountNo(from.number()),
-            amount: from.amount(),
-        }),
-    );
-    for _ in 0..from.index() {
-        let attempt = from.number();
-        let payment = from.index();
-        let issued = from.number();
+    let state = *HOLD_STATES.get(usize::from(from.0.byte()?))?;
+    let legs = from.index()?;
+    order.hold.restore(state, (0..legs).map_while(|_| from.leg()));
+    if order.hold.legs().len() < legs {
+        return None;
+    }
+    for _ in 0..from.index()? {
+        let attempt = from.number()?;
+        let payment = from.index()?;
+        let issued = from.number()?;
         order.confirms.push(Confirm {
             attempt,
             payment,
             issued: issued >> 2,
-            issued_at: from.0.get_signed(),
+            issued_at: from.0.get_signed()?,
             overdue: issued & 2 != 0,
             answered: issued & 1 != 0,
         });
     }
+    Some(())
 }

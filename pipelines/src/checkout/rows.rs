@@ -58,6 +58,12 @@ impl Rows {
         &mut self.builders[view as usize]
     }
 
+    /// Whether there is nothing to give out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.builders.iter().all(DeltaBuilder::is_empty)
+    }
+
     /// The epoch's deltas, those that change something.
     pub fn finish(&mut self, epoch: Epoch) -> Vec<Delta> {
         let changed = self.builders.iter_mut().filter(|builder| !builder.is_empty());

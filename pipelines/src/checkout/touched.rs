@@ -196,6 +196,18 @@ impl Kept {
         birth.skus.push_str(self.get(kept.skus));
     }
 
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        let Kept {
+            texts,
+            events,
+            births,
+            lines,
+            causes,
+        } = self;
+        texts.is_empty() && events.is_empty() && births.is_empty() && lines.is_empty() && causes.is_empty()
+    }
+
     /// Forgets the epoch.
     pub fn clear(&mut self) {
         self.texts.clear();
