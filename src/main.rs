@@ -4,6 +4,7 @@
 //! could not be done. What went wrong is one line on stderr.
 
 mod bench;
+mod checkpoints;
 mod config;
 mod data;
 mod demo;
@@ -79,6 +80,9 @@ enum Command {
     /// Read and write the log while nothing runs.
     #[command(subcommand)]
     Log(LogCommand),
+    /// What a start goes on from: the jobs' state at some epochs.
+    #[command(subcommand)]
+    Checkpoints(CheckpointCommand),
     /// Compare the view store with what an oracle makes of the log. Status 1 if they differ.
     #[command(after_help = "Examples:\n  millrace verify\n  millrace verify --data /srv/shop")]
     Verify {
@@ -205,6 +209,15 @@ enum LogCommand {
         #[command(flatten)]
         data: DataArg,
     },
+    /// Give up the beginning of the log, up to the oldest checkpoint.
+    ///
+    /// Disk is freed by whole segments. What is given up can't be decided again: the views can't be made anew
+    /// from the log any more, nor by another version of the logic. Ids still count once.
+    #[command(after_help = "Examples:\n  millrace log trim\n  millrace log trim --data /srv/shop")]
+    Trim {
+        #[command(flatten)]
+        place: PlaceArgs,
+    },
     /// Append records from stdin: a line of JSON {key, value} or {key_base64, value_base64} each.
     ///
     /// What they hold is not checked. A bad line appends nothing at all.
@@ -214,6 +227,49 @@ enum LogCommand {
         topic: String,
         #[command(flatten)]
         data: DataArg,
+    },
+}
+
+/// Flags that say whose checkpoints.
+#[derive(Debug, clap::Args)]
+struct PlaceArgs {
+    /// The file of settings; by default ./millrace.toml, if it is there.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data directory (data.directory); by default ./millrace-data.
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+}
+
+impl PlaceArgs {
+    fn load(&self) -> Result<Config, Failure> {
+        let flags = [("data.directory", self.data.clone())];
+        Config::load(self.config.as_deref(), std::env::vars(), &flags)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum CheckpointCommand {
+    /// List them, newest first.
+    #[command(after_help = "Examples:\n  millrace checkpoints list")]
+    List {
+        #[command(flatten)]
+        place: PlaceArgs,
+    },
+    /// Read them as a start would. Status 1 if one can't be used.
+    #[command(after_help = "Examples:\n  millrace checkpoints verify --data /srv/shop")]
+    Verify {
+        #[command(flatten)]
+        place: PlaceArgs,
+    },
+    /// Remove all but the newest, while nothing runs.
+    #[command(after_help = "Examples:\n  millrace checkpoints prune --keep 1")]
+    Prune {
+        /// How many are kept (checkpoint.keep).
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+        keep: Option<u16>,
+        #[command(flatten)]
+        place: PlaceArgs,
     },
 }
 
@@ -284,6 +340,12 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Import(Source::OnlineRetail { file, data }) => import::run(&file, &data.data),
         Command::Log(LogCommand::Cat { topic, range, data }) => log::cat(&data.data, &topic, range),
         Command::Log(LogCommand::Append { topic, data }) => log::append(&data.data, &topic),
+        Command::Log(LogCommand::Trim { place }) => checkpoints::trim(&place.load()?),
+        Command::Checkpoints(CheckpointCommand::List { place }) => checkpoints::list(&place.load()?),
+        Command::Checkpoints(CheckpointCommand::Verify { place }) => checkpoints::verify(&place.load()?),
+        Command::Checkpoints(CheckpointCommand::Prune { keep, place }) => {
+            checkpoints::remove(&place.load()?, keep.map(usize::from))
+        }
         Command::Verify { data } => verify::run(&data.data),
         Command::Clock(ClockCommand::Accept { data }) => up::accept_clock(&data.data),
         #[cfg(feature = "kill-points")]

@@ -48,6 +48,7 @@ pub fn run(config: &Config) -> Result<(), Failure> {
         me: new_id()?.to_string(),
         binds: true,
         limits: config.limits(),
+        checkpoints: config.checkpoints()?,
     };
     let log: Arc<dyn Log> = log;
     let clock = Arc::new(SystemClock::new());

@@ -13,7 +13,7 @@ use contract::digest::Digest;
 use contract::log::Epoch;
 use contract::value::ValueRef;
 use contract::views::{View, order_timeline};
-use sinks::{Commit, Frontier, Sink, SinkError};
+use sinks::{Commit, Frontier, Hold, Sink, SinkError};
 use tokio::sync::watch;
 
 use crate::history::{History, Keys};
@@ -218,6 +218,10 @@ impl Sink for Observed {
         drop(history);
         self.feed.frontier.send_replace(Some(Arc::new(frontier.clone())));
         Ok(())
+    }
+
+    fn hold(&self) -> Hold {
+        self.store.hold()
     }
 
     fn caught_up(&mut self) -> Result<(), SinkError> {

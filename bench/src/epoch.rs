@@ -47,6 +47,7 @@ fn start(heartbeat_ms: u64) -> Result<Running, String> {
             heartbeat_ms,
             ..Limits::default()
         },
+        checkpoints: None,
     };
     let store = Box::new(store.map_err(|e| e.to_string())?);
     let engine = Engine::start(log.clone(), store, Arc::new(SystemClock::new()), &options);

@@ -19,10 +19,10 @@ use contract::time::Time;
 use contract::views::{CHECKOUT_VIEWS, View};
 use runtime::chunk::Decoded;
 use runtime::clock::{Clock as _, SystemClock};
-use runtime::conductor::{Conductor, Flight, Turn};
+use runtime::conductor::{Conductor, Flight, Mark, Turn};
 use runtime::{Engine, Options, Progress, State};
 use sinks::sqlite::{self, SqliteViews};
-use sinks::{Commit, Frontier, Sink, SinkError};
+use sinks::{Commit, Frontier, Hold, Sink, SinkError};
 use streams::embedded::{Config, EmbeddedLog, Fsync};
 use streams::timeline::{self, Limits, Timeline};
 use streams::{Batch, Log};
@@ -75,6 +75,10 @@ impl Sink for Counting {
     ) -> Result<(), SinkError> {
         let (sink, what) = (self.name().to_owned(), "it is not refilled".to_owned());
         Err(SinkError::Refused { sink, what })
+    }
+
+    fn hold(&self) -> Hold {
+        self.store.as_ref().map_or_else(Hold::nothing_to_do, Sink::hold)
     }
 
     fn caught_up(&mut self) -> Result<(), SinkError> {
@@ -159,7 +163,7 @@ fn decode(made: &Made) -> Result<f64, String> {
     let clock = SystemClock::new();
     let failed = |e: runtime::conductor::ConductorError| e.to_string();
     let log: Arc<dyn Log> = made.log.clone();
-    let conductor = Conductor::open(log, "bench", Limits::default(), clock.now());
+    let conductor = Conductor::open(log, "bench", Limits::default(), clock.now(), Mark::default());
     let mut conductor = conductor.map_err(failed)?;
     let start = Instant::now();
     let flight = Flight {
@@ -200,6 +204,7 @@ fn replay(made: &Made, path: Option<&Path>, workers: usize) -> Result<Replayed, 
         me: "bench".to_owned(),
         binds: false,
         limits: Limits::default(),
+        checkpoints: None,
     };
     let (start, cpu) = (Instant::now(), cpu_seconds());
     let clock = Arc::new(SystemClock::new());

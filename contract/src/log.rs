@@ -67,8 +67,8 @@ impl Topic {
     }
 }
 
-/// An epoch: the unit in which records are bound, decided and shown. From 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// An epoch: the unit in which records are bound, decided and shown. From 1; 0 is before the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
 /// Where a record stands in the log.

@@ -1,9 +1,9 @@
 //! The conductor: says which epoch comes next.
 //!
-//! It reads the timeline. While there are bindings to read it hands them out (that is what a restart is: the
-//! whole log once more); at the end it binds epochs itself, by the minter's decision, and reads them back
-//! before it acts on them. All of its state is what it has read, so that it can be thrown away at any moment
-//! and opened again.
+//! It reads the timeline, from its beginning or from where a checkpoint ends. While there are bindings to
+//! read it hands them out (that is what a restart is); at the end it binds epochs itself, by the minter's
+//! decision, and reads them back before it acts on them. All of its state is what it has read, so that it
+//! can be thrown away at any moment and opened again.
 //!
 //! Invariants:
 //! - An epoch is handed out only once it was read back from the log, so that it and its records are as
@@ -27,6 +27,7 @@ use streams::timeline::{
 };
 use streams::{Batch, Log, LogError, Reader};
 
+use crate::checkpoint::Manifest;
 use crate::chunk::Raw;
 use crate::clock::Now;
 use backlog::Backlog;
@@ -68,9 +69,7 @@ pub enum ConductorError {
         number: u64,
     },
     /// The beginning of the timeline was trimmed.
-    #[error(
-        "the timeline starts at offset {start}, not 0: its beginning was trimmed, so that it can't be replayed"
-    )]
+    #[error("the timeline starts at offset {start}: its beginning, which is needed, was trimmed")]
     Trimmed {
         /// Where it starts.
         start: u64,
@@ -109,9 +108,39 @@ pub enum Turn {
     },
 }
 
+/// Where the conductor stands after an epoch: what a checkpoint needs to know of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// The timeline up to there.
+    pub timeline: Timeline,
+    /// The offset of the timeline that is read next.
+    pub offset: u64,
+}
+
+impl Mark {
+    /// Where a checkpoint ends.
+    #[must_use]
+    pub fn of(manifest: &Manifest) -> Mark {
+        Mark {
+            timeline: Timeline::after(Some(manifest.binding.clone()), manifest.in_force.clone()),
+            offset: manifest.timeline_offset,
+        }
+    }
+
+    /// The timeline from here to its end, and a reader that stands there.
+    fn to_end(&self, log: &dyn Log) -> Result<(Timeline, Box<dyn Reader>), ConductorError> {
+        let mut end = self.timeline.clone();
+        let mut reader = log.read(timeline::TOPIC, 0, self.offset)?;
+        read(reader.as_mut(), &mut end, u64::MAX)?;
+        Ok((end, reader))
+    }
+}
+
 /// Says which epoch comes next.
 pub struct Conductor {
     log: Arc<dyn Log>,
+    /// Where it began.
+    from: Mark,
     /// As far as it was handed out.
     timeline: Timeline,
     reader: Box<dyn Reader>,
@@ -126,24 +155,30 @@ pub struct Conductor {
 }
 
 impl Conductor {
-    /// Reads the whole timeline once. Nothing is written yet.
+    /// Reads the timeline once, from where it is to begin. Nothing is written yet.
     ///
     /// # Errors
     /// If the log fails or does not hold what its timeline says.
-    pub fn open(log: Arc<dyn Log>, me: &str, limits: Limits, now: Now) -> Result<Conductor, ConductorError> {
+    pub fn open(
+        log: Arc<dyn Log>,
+        me: &str,
+        limits: Limits,
+        now: Now,
+        from: Mark,
+    ) -> Result<Conductor, ConductorError> {
         let start = log.starts(timeline::TOPIC)?.first().copied().unwrap_or(0);
-        if start > 0 {
+        if start > from.offset {
             return Err(ConductorError::Trimmed { start });
         }
-        let mut end = Timeline::default();
-        let mut reader = log.read(timeline::TOPIC, 0, 0)?;
-        read(reader.as_mut(), &mut end, u64::MAX)?;
+        let (end, _) = from.to_end(log.as_ref())?;
         check_ends(log.as_ref(), &end)?;
+        let begun = from.timeline.last().map(|last| last.ends.clone());
         Ok(Conductor {
-            reader: log.read(timeline::TOPIC, 0, 0)?,
-            cursors: Cursors::new(Arc::clone(&log)),
+            reader: log.read(timeline::TOPIC, 0, from.offset)?,
+            cursors: Cursors::new(Arc::clone(&log), begun.unwrap_or_else(timeline::no_ends)),
             log,
-            timeline: Timeline::default(),
+            timeline: from.timeline.clone(),
+            from,
             minter: Minter::new(limits, now.wall, now.monotonic_ms),
             generation: Generation {
                 number: end.generation().map_or(0, |in_force| in_force.number) + 1,
@@ -162,21 +197,23 @@ impl Conductor {
     /// # Errors
     /// If the log fails.
     pub fn take(&mut self, now: Now) -> Result<&Generation, ConductorError> {
-        let mut end = Timeline::default();
-        let mut reader = self.log.read(timeline::TOPIC, 0, 0)?;
-        read(reader.as_mut(), &mut end, u64::MAX)?;
-        take_generation(
-            self.log.as_ref(),
-            reader.as_mut(),
-            &mut end,
-            &self.generation.owner,
-            now,
-        )?;
+        let (mut end, mut reader) = self.from.to_end(self.log.as_ref())?;
+        let me = &self.generation.owner;
+        take_generation(self.log.as_ref(), reader.as_mut(), &mut end, me, now)?;
         if let Some(in_force) = end.generation() {
             self.generation = in_force.clone();
         }
         self.holds = true;
         Ok(&self.generation)
+    }
+
+    /// Where it stands after the epoch that it handed out last.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark {
+            timeline: self.timeline.clone(),
+            offset: self.reader.offset(),
+        }
     }
 
     /// Our generation; before [`Conductor::take`] the one that we are about to take.
@@ -189,6 +226,14 @@ impl Conductor {
     #[must_use]
     pub fn bound_before(&self) -> Epoch {
         self.bound_before
+    }
+
+    /// How many records were bound before the epoch that it hands out next.
+    #[must_use]
+    pub fn records_before(&self) -> u64 {
+        self.timeline
+            .last()
+            .map_or(0, |last| last.ends.iter().flatten().sum())
     }
 
     /// The next offsets of the log, as they are now.

@@ -16,13 +16,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 
 use contract::delta::Delta;
 use contract::log::Epoch;
 use contract::time::Time;
 use pipelines::checkout::Checkout;
+use pipelines::checkout::snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
 use timely::communication::WorkerGuards;
 use timely::container::CapacityContainerBuilder;
@@ -35,6 +36,7 @@ use timely::worker::Worker;
 use crate::chunk::{Decoded, Raw};
 use crate::panics;
 use crate::queue::Depth;
+use crate::state::State;
 
 /// Workers that can be asked for.
 pub const WORKERS_MAX: usize = 256;
@@ -59,11 +61,14 @@ pub struct Changes {
     pub deltas: Vec<Delta>,
     /// The earliest deadline that is left.
     pub deadline: Option<Time>,
+    /// The state after the epoch, if it was asked for.
+    pub snapshot: Option<Arc<Snapshot>>,
 }
 
 enum Order {
     Chunk(u64, u32, Raw),
-    Clock(u64, Time),
+    /// The epoch's clock, and whether the state after it is to be told.
+    Clock(u64, Time, bool),
     /// Nothing more comes below this epoch.
     Close(u64),
 }
@@ -71,14 +76,14 @@ enum Order {
 /// What enters the dataflow at an epoch.
 #[derive(Clone, Serialize, Deserialize)]
 enum Entering {
-    Clock(i64),
+    Clock(i64, bool),
     Chunk(u32, Raw),
 }
 
 /// What reaches the decider at an epoch.
 #[derive(Clone, Serialize, Deserialize)]
 enum Arriving {
-    Clock(i64),
+    Clock(i64, bool),
     Chunk(u32, Decoded),
 }
 
@@ -98,11 +103,12 @@ pub struct Dataflow {
 }
 
 impl Dataflow {
-    /// Starts `workers` workers (1 to [`WORKERS_MAX`]); `to` hears what they yield.
+    /// Starts `workers` workers (1 to [`WORKERS_MAX`]) with the state that `state` says; `to` hears what they
+    /// yield.
     ///
     /// # Errors
     /// If a thread can't be started.
-    pub fn start<H>(workers: usize, depth: Depth, to: Sender<H>) -> Result<Dataflow, String>
+    pub fn start<H>(workers: usize, depth: Depth, to: Sender<H>, state: State) -> Result<Dataflow, String>
     where
         H: From<Yield> + Send + 'static,
     {
@@ -110,7 +116,7 @@ impl Dataflow {
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| sync_channel(CHUNKS_MAX)).unzip();
         let receivers: Vec<_> = receivers.into_iter().map(|r| Mutex::new(Some(r))).collect();
         let (spare, spares) = channel();
-        let spares = Mutex::new(Some(spares));
+        let own = Mutex::new(Some((state.checkout, spares)));
         let (ready, threads) = channel();
         let shared = Mutex::new((to, ready));
         let inner = depth.clone();
@@ -123,8 +129,8 @@ impl Dataflow {
             let index = worker.index();
             let taken = |m: &Mutex<Option<_>>| m.lock().unwrap_or_else(PoisonError::into_inner).take();
             let orders = taken(&receivers[index]).expect("each worker takes its own inbox, once");
-            let spares = if index == 0 {
-                spares.lock().unwrap_or_else(PoisonError::into_inner).take()
+            let own = if index == 0 {
+                own.lock().unwrap_or_else(PoisonError::into_inner).take()
             } else {
                 None
             };
@@ -135,7 +141,7 @@ impl Dataflow {
             // If nobody listens any more the workers are about to be stopped.
             let _ = ready.send((index, std::thread::current()));
             drop(ready);
-            work(worker, &orders, spares, inner.clone(), to);
+            work(worker, &orders, own, inner.clone(), to);
         })?;
         let mut handles = BTreeMap::new();
         while handles.len() < workers {
@@ -153,10 +159,10 @@ impl Dataflow {
         })
     }
 
-    /// Opens an epoch.
-    pub fn clock(&mut self, epoch: Epoch, clock: Time) {
+    /// Opens an epoch. With `snapshot` its changes bring the state after it.
+    pub fn clock(&mut self, epoch: Epoch, clock: Time, snapshot: bool) {
         self.fed = 0;
-        self.order(0, Order::Clock(epoch.0, clock));
+        self.order(0, Order::Clock(epoch.0, clock, snapshot));
     }
 
     /// Feeds the next chunk of the open epoch; waits while too many are on their way.
@@ -205,11 +211,14 @@ impl Dataflow {
     }
 }
 
+/// What worker 0 alone has: the job, and the buffers that come back to it.
+type Own = (Checkout, Receiver<Vec<Delta>>);
+
 /// What a worker does until its inbox is gone.
 fn work<H: From<Yield> + 'static>(
     worker: &mut Worker,
     orders: &Receiver<Order>,
-    spares: Option<Receiver<Vec<Delta>>>,
+    own: Option<Own>,
     depth: Depth,
     to: Sender<H>,
 ) {
@@ -217,16 +226,16 @@ fn work<H: From<Yield> + 'static>(
     let mut input: InputHandle<u64, CapacityContainerBuilder<Vec<Entering>>> = InputHandle::new();
     worker.dataflow(|scope| {
         let entering = scope.input_from(&mut input);
-        let changes = decide(decode(entering), spares, depth);
+        let changes = decide(decode(entering), own, depth);
         outbox(changes, index, to);
     });
     loop {
         let mut heard = 0;
         let ended = loop {
             match orders.try_recv() {
-                Ok(Order::Clock(epoch, clock)) => {
+                Ok(Order::Clock(epoch, clock, snapshot)) => {
                     input.advance_to(epoch);
-                    input.send(Entering::Clock(clock.ms()));
+                    input.send(Entering::Clock(clock.ms(), snapshot));
                 }
                 Ok(Order::Chunk(epoch, number, chunk)) => {
                     input.advance_to(epoch);
@@ -260,7 +269,7 @@ fn decode<'s>(entering: StreamVec<'s, u64, Entering>) -> StreamVec<'s, u64, Arri
                 let mut session = output.session(&time);
                 for entering in data.flat_map(|batch| batch.drain(..)) {
                     session.give(match entering {
-                        Entering::Clock(clock) => Arriving::Clock(clock),
+                        Entering::Clock(clock, snapshot) => Arriving::Clock(clock, snapshot),
                         Entering::Chunk(number, raw) => Arriving::Chunk(number, Decoded::new(raw)),
                     });
                 }
@@ -274,20 +283,23 @@ struct Arrived {
     /// Keeps the epoch open.
     capability: Capability<u64>,
     clock: Option<Time>,
+    snapshot: bool,
     chunks: BTreeMap<u32, Decoded>,
 }
 
 /// Decides epoch after epoch, chunk after chunk, on worker 0.
 fn decide<'s>(
     arriving: StreamVec<'s, u64, Arriving>,
-    spares: Option<Receiver<Vec<Delta>>>,
+    own: Option<Own>,
     depth: Depth,
 ) -> StreamVec<'s, u64, Changes> {
     let pact = Exchange::new(|_: &Arriving| 0);
     arriving.unary_frontier(pact, "decide", |capability, _| {
         drop(capability);
+        let (job, spares) = own.unzip();
         let mut decider = Decider {
-            job: Checkout::new(),
+            // The other workers' are never asked.
+            job: job.unwrap_or_default(),
             open: None,
             spares,
             depth,
@@ -298,11 +310,15 @@ fn decide<'s>(
                 let epoch = arrived.entry(*time.time()).or_insert_with(|| Arrived {
                     capability: time.retain(0),
                     clock: None,
+                    snapshot: false,
                     chunks: BTreeMap::new(),
                 });
                 for arriving in data.flat_map(|batch| batch.drain(..)) {
                     match arriving {
-                        Arriving::Clock(clock) => epoch.clock = Some(Time::default().plus_ms(clock)),
+                        Arriving::Clock(clock, snapshot) => {
+                            epoch.clock = Some(Time::default().plus_ms(clock));
+                            epoch.snapshot = snapshot;
+                        }
                         Arriving::Chunk(number, chunk) => {
                             epoch.chunks.insert(number, chunk);
                         }
@@ -316,13 +332,16 @@ fn decide<'s>(
                     break;
                 }
                 let Arrived {
-                    capability, chunks, ..
+                    capability,
+                    chunks,
+                    snapshot,
+                    ..
                 } = first.remove();
                 assert!(
                     chunks.is_empty(),
                     "epoch {epoch} ended, but chunks before these did not come"
                 );
-                let changes = decider.end(Epoch(epoch));
+                let changes = decider.end(Epoch(epoch), snapshot);
                 output.session(&capability).give(changes);
             }
         }
@@ -366,7 +385,7 @@ impl Decider {
         }
     }
 
-    fn end(&mut self, epoch: Epoch) -> Changes {
+    fn end(&mut self, epoch: Epoch, snapshot: bool) -> Changes {
         let open = self.open.take();
         assert!(
             open.is_some(),
@@ -378,6 +397,7 @@ impl Decider {
             epoch,
             deltas,
             deadline,
+            snapshot: snapshot.then(|| Arc::new(self.job.snapshot())),
         }
     }
 }

@@ -18,6 +18,7 @@ use contract::delta::{Delta, merge_epochs};
 use contract::digest::{Digest, Sum};
 use contract::log::{Binding, Epoch};
 use contract::time::Time;
+use pipelines::checkout::snapshot::Snapshot;
 use sinks::decide::{Ours, Replay, resume};
 use sinks::{Commit, Frontier, Sink, SinkError};
 
@@ -38,6 +39,18 @@ const FILL_BYTES_MIN: usize = 48 << 20;
 struct Gathering {
     binding: Option<Arc<Binding>>,
     deltas: Vec<Delta>,
+    snapshot: Option<Arc<Snapshot>>,
+}
+
+/// The state after an epoch, and what was said up to it.
+#[derive(Debug)]
+pub struct Stand {
+    /// The epoch.
+    pub binding: Arc<Binding>,
+    /// All changes up to it.
+    pub digest: Digest,
+    /// The jobs' state.
+    pub snapshot: Arc<Snapshot>,
 }
 
 /// An epoch of which all is known.
@@ -78,35 +91,46 @@ pub struct Delivery {
     pending_bytes: usize,
     /// The store was not told that it has caught up.
     behind: bool,
+    /// A state that was asked for.
+    stand: Option<Stand>,
     /// Nothing more comes.
     ends: bool,
     spare: Vec<Delta>,
 }
 
 impl Delivery {
-    /// Looks where the store stands.
+    /// Looks where the store stands. The first epoch that comes is the one after `after`, whose digest is
+    /// given: the first of all, or that of a checkpoint.
     ///
     /// # Errors
     /// If the store can't be read, or must not be continued.
-    pub fn open(mut store: Box<dyn Sink>, ours: Ours, workers: usize) -> Result<Delivery, SinkError> {
+    pub fn open(
+        mut store: Box<dyn Sink>,
+        ours: Ours,
+        workers: usize,
+        (after, digest): (Epoch, Digest),
+    ) -> Result<Delivery, SinkError> {
         let found = store.frontier()?;
         resume(found.as_ref(), &ours).map_err(|why| refused(store.as_ref(), &why))?;
-        let replay = Replay::new(store.digests()?);
+        let mut replay = Replay::new(store.digests()?);
+        let differs = replay.check(after, digest);
+        differs.map_err(|why| refused(store.as_ref(), &why))?;
         Ok(Delivery {
             stored: found.as_ref().map(|found| found.epoch),
             store,
             ours,
             found,
             replay,
-            digest: Digest::default(),
+            digest,
             gathering: BTreeMap::new(),
-            through: vec![Epoch(0); workers],
-            decided: Epoch(0),
+            through: vec![after; workers],
+            decided: after,
             deadline: None,
             whole: VecDeque::new(),
             current: None,
             pending_bytes: 0,
             behind: true,
+            stand: None,
             ends: false,
             spare: Vec::new(),
         })
@@ -135,6 +159,11 @@ impl Delivery {
         self.pending_bytes
     }
 
+    /// The state after an epoch of which it was asked for, once that is whole.
+    pub fn take_stand(&mut self) -> Option<Stand> {
+        self.stand.take()
+    }
+
     /// Deltas that nobody needs any more.
     pub fn take_spare(&mut self) -> Vec<Delta> {
         std::mem::take(&mut self.spare)
@@ -157,9 +186,12 @@ impl Delivery {
                     epoch,
                     deltas,
                     deadline,
+                    snapshot,
                 } = changes;
                 self.pending_bytes += deltas.iter().map(Delta::size_bytes).sum::<usize>();
-                self.gathering.entry(epoch).or_default().deltas.extend(deltas);
+                let gathering = self.gathering.entry(epoch).or_default();
+                gathering.deltas.extend(deltas);
+                gathering.snapshot = snapshot;
                 self.deadline = deadline;
                 Ok(())
             }
@@ -182,11 +214,18 @@ impl Delivery {
                 // The workers are faster than the word that it was handed out.
                 break;
             };
-            let deltas = first.remove().deltas;
+            let Gathering { deltas, snapshot, .. } = first.remove();
             let mut sum = Sum::default();
             deltas.iter().for_each(|delta| sum.add(delta));
             self.digest = self.digest.after(binding.epoch, binding.clock, sum);
             self.decided = binding.epoch;
+            if let Some(snapshot) = snapshot {
+                self.stand = Some(Stand {
+                    binding: Arc::clone(&binding),
+                    digest: self.digest,
+                    snapshot,
+                });
+            }
             self.whole(binding, deltas)?;
         }
         Ok(())

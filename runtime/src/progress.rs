@@ -57,6 +57,10 @@ pub struct Progress {
     pub pending_bytes: u64,
     /// The earliest deadline after the last epoch decided.
     pub deadline: Option<Time>,
+    /// The epoch of the newest checkpoint; none if there is none.
+    pub checkpoint: Option<Epoch>,
+    /// Why the last checkpoint was not taken; none if it was.
+    pub checkpoint_failed: Option<String>,
 }
 
 impl Progress {
@@ -88,14 +92,17 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(until: Epoch) -> Shared {
+    /// At the start: after `after`, with bound epochs to decide up to `until`.
+    pub(crate) fn new(after: Epoch, until: Epoch) -> Shared {
         let progress = Progress {
             state: State::CatchingUp { until },
-            handed_out: Epoch(0),
-            decided: Epoch(0),
+            handed_out: after,
+            decided: after,
             visible: None,
             pending_bytes: 0,
             deadline: None,
+            checkpoint: None,
+            checkpoint_failed: None,
         };
         Shared {
             progress: Mutex::new(progress),

@@ -12,6 +12,7 @@ use generator::Rng;
 use millrace_runtime::chunk::Raw;
 use millrace_runtime::dataflow::{Dataflow, Yield};
 use millrace_runtime::queue::Depth;
+use millrace_runtime::state::State;
 
 fn seeds() -> std::ops::Range<u64> {
     let from = std::env::var("MILLRACE_SEED")
@@ -44,11 +45,12 @@ fn every_epoch_is_the_same_for_any_number_of_workers_and_the_oracles() {
 /// The digests of all epochs of a sample, when its records are cut into chunks as `cut` says.
 fn digests(sample: &Sample, workers: usize, mut cut: impl FnMut() -> usize) -> Vec<Digest> {
     let (to, heard) = channel();
-    let mut dataflow = Dataflow::start::<Yield>(workers, Depth::default(), to).expect("threads start");
+    let mut dataflow =
+        Dataflow::start::<Yield>(workers, Depth::default(), to, State::default()).expect("threads start");
     let mut digest = Digest::default();
     let mut all = Vec::new();
     for (index, binding) in sample.history.timeline().iter().enumerate() {
-        dataflow.clock(binding.epoch, binding.clock);
+        dataflow.clock(binding.epoch, binding.clock, false);
         let mut left = 0;
         let mut chunk = Raw::default();
         for record in sample.history.records(index) {

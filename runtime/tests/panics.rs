@@ -7,6 +7,7 @@ use contract::log::{Epoch, Position, Topic};
 use millrace_runtime::dataflow::{Dataflow, Yield};
 use millrace_runtime::panics;
 use millrace_runtime::queue::Depth;
+use millrace_runtime::state::State;
 
 /// Runs a test of this file in a process of its own; what it said, and whether it ended well.
 fn child(test: &str) -> (String, bool) {
@@ -26,7 +27,7 @@ fn child(test: &str) -> (String, bool) {
 fn child_whose_worker_panics() {
     panics::abort_on_panic();
     let (to, heard) = channel::<Yield>();
-    let mut dataflow = Dataflow::start(2, Depth::default(), to).expect("threads start");
+    let mut dataflow = Dataflow::start(2, Depth::default(), to, State::default()).expect("threads start");
     // An epoch without its clock can't be decided.
     dataflow.close(Epoch(1));
     let _ = dataflow.spare();

@@ -13,7 +13,7 @@ use contract::digest::Digest;
 use contract::log::Epoch;
 use contract::views::View;
 use sinks::sqlite::{Config, Readers, SqliteViews, Synchronous};
-use sinks::{Commit, Frontier, Sink, SinkError};
+use sinks::{Commit, Frontier, Hold, Sink, SinkError};
 
 use crate::store::{CommitFault, Store, VIEWS};
 
@@ -113,6 +113,10 @@ impl Sink for FileStore {
         rows: &mut dyn Iterator<Item = Result<Delta, SinkError>>,
     ) -> Result<(), SinkError> {
         self.views.refill(frontier, rows)
+    }
+
+    fn hold(&self) -> Hold {
+        self.views.hold()
     }
 
     fn caught_up(&mut self) -> Result<(), SinkError> {

@@ -18,10 +18,11 @@ use generator::Rng;
 use pipelines::checkout::LOGIC_VERSION;
 use runtime::chunk::Raw;
 use runtime::clock::Now;
-use runtime::conductor::{Conductor, ConductorError, Flight, Turn};
+use runtime::conductor::{Conductor, ConductorError, Flight, Mark, Turn};
 use runtime::dataflow::{Changes, Dataflow, Yield};
 use runtime::delivery::{Delivered, Delivery};
 use runtime::queue::Depth;
+use runtime::state::State;
 use sinks::SinkError;
 use sinks::decide::Ours;
 use streams::LogError;
@@ -131,7 +132,13 @@ impl Node {
         workers: usize,
         canary: Option<Canary>,
     ) -> Result<Node, Down> {
-        let conductor = Conductor::open(Arc::new(log.clone()), &me, Limits::default(), now);
+        let conductor = Conductor::open(
+            Arc::new(log.clone()),
+            &me,
+            Limits::default(),
+            now,
+            Mark::default(),
+        );
         let mut conductor = conductor.map_err(|error| down_of_log(&error))?;
         let ours = Ours {
             installation: installation(),
@@ -143,13 +150,14 @@ impl Node {
                 .map_err(|error| down_of_log(&ConductorError::Log(error)))?,
         };
         let sink = store.sink().map_err(|error| down_of_store(&error))?;
-        let delivery = Delivery::open(sink, ours, workers);
+        let delivery = Delivery::open(sink, ours, workers, Default::default());
         let mut delivery = delivery.map_err(|error| down_of_store(&error))?;
         let is_first = delivery.found().is_none();
         let taken = conductor.take(now).map_err(|error| down_of_log(&error))?;
         delivery.holds(taken.number);
         let (tell, yields) = channel();
-        let dataflow = Dataflow::start(workers, Depth::default(), tell).map_err(Down::Restart)?;
+        let dataflow =
+            Dataflow::start(workers, Depth::default(), tell, State::default()).map_err(Down::Restart)?;
         Ok(Node {
             me,
             workers,
@@ -223,7 +231,7 @@ impl Node {
             Turn::Epoch(binding) => {
                 let binding = plant::binding(self.canary, binding, now, self.bound_before());
                 self.delivery.bound(Arc::clone(&binding));
-                self.dataflow.clock(binding.epoch, binding.clock);
+                self.dataflow.clock(binding.epoch, binding.clock, false);
                 self.open = Some(Arc::clone(&binding));
                 self.feed(binding, rng)
             }

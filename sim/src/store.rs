@@ -11,7 +11,7 @@ use contract::tables::Tables;
 use contract::value::Value;
 use contract::views::{CHECKOUT_VIEWS, View};
 use sinks::decide::{fence, is_kept};
-use sinks::{Commit, Frontier, Sink, SinkError};
+use sinks::{Commit, Frontier, Hold, Sink, SinkError};
 
 use crate::canary::Canary;
 use crate::file_store::{Directory, FileStore};
@@ -332,5 +332,8 @@ impl Sink for Store {
     ) -> Result<(), SinkError> {
         let (sink, what) = (Store::name(), "the simulated store is never refilled".to_owned());
         Err(SinkError::Refused { sink, what })
+    }
+    fn hold(&self) -> Hold {
+        Hold::nothing_to_do()
     }
 }

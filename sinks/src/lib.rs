@@ -8,4 +8,4 @@ pub mod read;
 mod sink;
 pub mod sqlite;
 
-pub use sink::{Commit, Frontier, Sink, SinkError};
+pub use sink::{Commit, Frontier, Hold, Sink, SinkError};

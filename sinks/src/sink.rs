@@ -91,6 +91,31 @@ pub enum SinkError {
     },
 }
 
+/// Makes what a sink has committed survive a crash of the machine, from any thread.
+pub struct Hold(Box<dyn Fn() -> std::io::Result<()> + Send>);
+
+impl Hold {
+    /// What `now` does.
+    #[must_use]
+    pub fn new(now: impl Fn() -> std::io::Result<()> + Send + 'static) -> Hold {
+        Hold(Box::new(now))
+    }
+
+    /// Of a sink whose commits survive such a crash by themselves, or that has nothing to survive.
+    #[must_use]
+    pub fn nothing_to_do() -> Hold {
+        Hold::new(|| Ok(()))
+    }
+
+    /// Holds all that was committed before the call.
+    ///
+    /// # Errors
+    /// If the system can't.
+    pub fn now(&self) -> std::io::Result<()> {
+        (self.0)()
+    }
+}
+
 /// Keeps some views, exactly.
 ///
 /// # Guarantees
@@ -138,6 +163,10 @@ pub trait Sink: Send {
         frontier: &Frontier,
         rows: &mut dyn Iterator<Item = Result<Delta, SinkError>>,
     ) -> Result<(), SinkError>;
+
+    /// What makes commits survive a crash of the machine. A commit may be lost in one before that, never a
+    /// part of it.
+    fn hold(&self) -> Hold;
 
     /// Told once the log's end is reached and commits follow live: now is the time to build what only
     /// readers need. May be told again.

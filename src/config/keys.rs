@@ -141,6 +141,37 @@ pub const KEYS: &[Key] = &[
          emptied.",
     ),
     key(
+        "checkpoint.location",
+        Kind::Text,
+        "",
+        "Where checkpoints are kept: a directory; empty: `checkpoints` in the data directory.",
+    ),
+    key(
+        "checkpoint.interval_s",
+        Kind::Number(0, 86_400),
+        "300",
+        "Time between checkpoints, while records come; 0: none is taken, and every start decides the whole log.",
+    ),
+    key(
+        "checkpoint.records_max",
+        Kind::Number(1000, 1_000_000_000_000),
+        "10000000",
+        "Records after which a checkpoint is taken even before that.",
+    ),
+    key(
+        "checkpoint.keep",
+        Kind::Number(1, 1000),
+        "2",
+        "How many checkpoints are kept.",
+    ),
+    key(
+        "checkpoint.trim_log",
+        Kind::Flag,
+        "false",
+        "Whether the log is trimmed up to the oldest checkpoint that is kept. What is trimmed can't be decided \
+         again: the views can't be made anew from the log, nor by another version of the logic.",
+    ),
+    key(
         "api.listen",
         Kind::Address,
         "127.0.0.1:8080",

@@ -44,6 +44,7 @@ pub fn run(file: Option<&Path>, data: Option<&Path>, workers: usize) -> Result<(
         me: String::new(),
         binds: false,
         limits: Limits::default(),
+        checkpoints: None,
     };
     let start = Instant::now();
     let clock = Arc::new(SystemClock::new());

@@ -5,7 +5,7 @@ use contract::delta::Delta;
 use contract::digest::Digest;
 use contract::log::Epoch;
 use contract::views::View;
-use sinks::{Commit, Frontier, Sink, SinkError};
+use sinks::{Commit, Frontier, Hold, Sink, SinkError};
 
 use super::around;
 
@@ -39,6 +39,10 @@ impl Sink for Store {
         rows: &mut dyn Iterator<Item = Result<Delta, SinkError>>,
     ) -> Result<(), SinkError> {
         self.0.refill(frontier, rows)
+    }
+
+    fn hold(&self) -> Hold {
+        self.0.hold()
     }
 
     fn caught_up(&mut self) -> Result<(), SinkError> {

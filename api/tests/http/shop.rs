@@ -79,6 +79,7 @@ impl Shop {
             me: "test".to_owned(),
             binds: true,
             limits: Limits::default(),
+            checkpoints: None,
         };
         let clock = Arc::new(SystemClock::new());
         let engine = Engine::start(Arc::clone(&log), Box::new(observed), clock, &options);

@@ -11,16 +11,23 @@ use crate::chunk::Raw;
 pub struct Cursors {
     log: Arc<dyn Log>,
     readers: [Vec<Option<Box<dyn Reader>>>; 9],
+    /// Where readers begin.
+    from: [Vec<u64>; 9],
     /// Read and not handed out, should reading fail in between.
     chunk: Raw,
 }
 
 impl Cursors {
-    /// Readers that stand at the beginning.
-    pub fn new(log: Arc<dyn Log>) -> Cursors {
+    /// Readers that stand where an epoch ended; what `from` does not name begins at 0.
+    pub fn new(log: Arc<dyn Log>, from: [Vec<u64>; 9]) -> Cursors {
         let readers = std::array::from_fn(|_| Vec::new());
         let chunk = Raw::default();
-        Cursors { log, readers, chunk }
+        Cursors {
+            log,
+            readers,
+            from,
+            chunk,
+        }
     }
 
     /// Reads on to `ends`, in log order.
@@ -32,12 +39,16 @@ impl Cursors {
                     readers.push(None);
                 }
                 let reader = &mut readers[partition as usize];
-                if reader.is_none() && *end == 0 {
+                let from = self.from[topic as usize]
+                    .get(partition as usize)
+                    .copied()
+                    .unwrap_or(0);
+                if reader.is_none() && *end == from {
                     continue;
                 }
                 let reader = match reader {
                     Some(reader) => reader,
-                    None => reader.insert(self.log.read(topic.name(), partition, 0)?),
+                    None => reader.insert(self.log.read(topic.name(), partition, from)?),
                 };
                 read_partition(reader.as_mut(), topic, partition, *end, &mut self.chunk, each)?;
             }

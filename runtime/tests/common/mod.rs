@@ -16,7 +16,7 @@ use generator::{Generator, Profile};
 use millrace_runtime::clock::{Clock, Now};
 use millrace_runtime::{Engine, Options};
 use oracle::Oracle;
-use sinks::{Commit, Frontier, Sink, SinkError};
+use sinks::{Commit, Frontier, Hold, Sink, SinkError};
 use streams::timeline::{self, Limits, Timeline};
 use streams::{Batch, Log, MemoryLog};
 
@@ -87,6 +87,10 @@ impl Sink for Store {
     ) -> Result<(), SinkError> {
         unreachable!("a view store is not refilled by the engine")
     }
+
+    fn hold(&self) -> Hold {
+        Hold::nothing_to_do()
+    }
 }
 
 /// A clock that stands where it is put; monotonic time goes with it.
@@ -129,6 +133,7 @@ pub fn options(workers: usize) -> Options {
         me: "test".to_owned(),
         binds: true,
         limits: Limits::default(),
+        checkpoints: None,
     }
 }
 

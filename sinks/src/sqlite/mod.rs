@@ -37,6 +37,8 @@ mod schema;
 mod wal;
 mod write;
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -52,7 +54,7 @@ pub use self::read::{ReadError, Readers, Snapshot};
 use self::wal::Wal;
 use self::write::ViewWriter;
 use crate::decide::{fence, fence_refill};
-use crate::{Commit, Frontier, Sink, SinkError};
+use crate::{Commit, Frontier, Hold, Sink, SinkError};
 
 /// What is made durable when.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -327,6 +329,21 @@ impl Sink for SqliteViews {
         self.readers.cache().start_at(frontier.epoch);
         self.tidy();
         Ok(())
+    }
+
+    /// Commits are in the write-ahead log, which SQLite syncs only before it moves it into the file. The file
+    /// itself is not opened a second time: closing that would give up SQLite's locks on it.
+    fn hold(&self) -> Hold {
+        if self.config.synchronous == Synchronous::Off {
+            return Hold::nothing_to_do();
+        }
+        let mut wal = self.config.path.clone().into_os_string();
+        wal.push("-wal");
+        Hold::new(move || match File::open(&wal) {
+            Ok(wal) => wal.sync_data(),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        })
     }
 
     fn caught_up(&mut self) -> Result<(), SinkError> {

@@ -1,0 +1,143 @@
+//! `millrace checkpoints`: what there is to start from, whether it is sound, and what is given up.
+
+use std::fmt::Write as _;
+
+use contract::log::Topic;
+use runtime::checkpoint::{self, Manifest, Place, prune, trim_log};
+use runtime::state::State;
+use streams::{Log as _, timeline};
+
+use crate::Failure;
+use crate::config::Config;
+use crate::data::Data;
+use crate::output::print;
+use crate::progress::spinner;
+
+fn undone(error: impl std::fmt::Display) -> Failure {
+    Failure::Undone(error.to_string())
+}
+
+/// Lists them, newest first.
+pub fn list(config: &Config) -> Result<(), Failure> {
+    Data::existing(&config.data())?;
+    let place = config.checkpoint_place()?;
+    let mut out = String::new();
+    for found in place.list().map_err(undone)? {
+        let _ = match &found.manifest {
+            None => writeln!(out, "{}  incomplete", found.id),
+            Some(Err(why)) => writeln!(out, "{}  unreadable: {why}", found.id),
+            Some(Ok(manifest)) => writeln!(out, "{}  {}", found.id, describe(manifest)),
+        };
+    }
+    if out.is_empty() {
+        let _ = writeln!(out, "there are no checkpoints in {}", place.name());
+    }
+    print(&out)
+}
+
+fn describe(manifest: &Manifest) -> String {
+    let records: u64 = manifest.binding.ends.iter().flatten().sum();
+    let mut text = format!(
+        "epoch {} of {}, logic {}, after {} records: {} parts, {} bytes",
+        manifest.id.epoch.0,
+        manifest.binding.clock,
+        manifest.logic,
+        bench::thousands(&records.to_string()),
+        manifest.parts.len(),
+        bench::thousands(&manifest.bytes().to_string()),
+    );
+    for (kind, (count, bytes)) in &manifest.census {
+        let (count, bytes) = (
+            bench::thousands(&count.to_string()),
+            bench::thousands(&bytes.to_string()),
+        );
+        let _ = write!(text, "; {kind} {count}, {bytes} bytes");
+    }
+    text
+}
+
+/// Reads every part of every checkpoint as a start would. Status 1 if one can't be used.
+pub fn verify(config: &Config) -> Result<(), Failure> {
+    Data::existing(&config.data())?;
+    let place = config.checkpoint_place()?;
+    let (mut out, mut bad, mut sound) = (String::new(), 0, 0);
+    for found in place.list().map_err(undone)? {
+        let read = match &found.manifest {
+            // It is being written, or was given up; nobody takes it for a checkpoint.
+            None => continue,
+            Some(Err(why)) => Err(why.to_string()),
+            Some(Ok(manifest)) => read(&place, manifest, config.workers()),
+        };
+        let _ = match read {
+            Ok(()) => {
+                sound += 1;
+                writeln!(out, "{}  sound", found.id)
+            }
+            Err(why) => {
+                bad += 1;
+                writeln!(out, "{}  {why}", found.id)
+            }
+        };
+    }
+    let _ = writeln!(out, "{sound} sound, {bad} damaged, in {}", place.name());
+    print(&out)?;
+    if bad == 0 {
+        return Ok(());
+    }
+    Err(Failure::Bad(format!(
+        "{bad} checkpoints can't be used; remove them with millrace checkpoints prune, or by hand"
+    )))
+}
+
+fn read(place: &Place, manifest: &Manifest, threads: usize) -> Result<(), String> {
+    let line = spinner(format!("reading checkpoint {}", manifest.id));
+    let decode = |name: &str, bytes: Vec<u8>| State::decode(name, &bytes);
+    let pieces = checkpoint::load(place, manifest, threads, &decode).map_err(|error| error.to_string())?;
+    let restored = State::restore(pieces, threads);
+    line.finish_and_clear();
+    restored.map(drop)
+}
+
+/// Removes all but the newest that are to be kept.
+pub fn remove(config: &Config, keep: Option<usize>) -> Result<(), Failure> {
+    let data = Data::existing(&config.data())?;
+    // Nobody writes one meanwhile.
+    let _log = data.log()?;
+    let place = config.checkpoint_place()?;
+    let keep = keep.unwrap_or_else(|| config.checkpoints_kept());
+    let removed = prune(&place, keep).map_err(undone)?;
+    let names: Vec<String> = removed.iter().map(ToString::to_string).collect();
+    print(&match names.as_slice() {
+        [] => "nothing to remove\n".to_owned(),
+        names => format!("removed {}\n", names.join(", ")),
+    })
+}
+
+/// Trims the log up to the oldest checkpoint.
+pub fn trim(config: &Config) -> Result<(), Failure> {
+    let data = Data::existing(&config.data())?;
+    let log = data.log()?;
+    let place = config.checkpoint_place()?;
+    let trimmed = trim_log(&log, &place, log.installation()).map_err(undone)?;
+    if trimmed.epoch.0 == 0 {
+        return Err(Failure::Undone(format!(
+            "there is no checkpoint in {} that a start could go on from, so that the whole log is needed; \
+             millrace up takes one every checkpoint.interval_s",
+            place.name()
+        )));
+    }
+    let mut left = 0;
+    for topic in Topic::ALL.map(Topic::name).into_iter().chain([timeline::TOPIC]) {
+        let (starts, ends) = (
+            log.starts(topic).map_err(undone)?,
+            log.ends(topic).map_err(undone)?,
+        );
+        left += ends.iter().sum::<u64>() - starts.iter().sum::<u64>();
+    }
+    print(&format!(
+        "gave up {} records; the log begins after epoch {} and has {} left\n",
+        bench::thousands(&trimmed.records.to_string()),
+        trimmed.epoch.0,
+        bench::thousands(&left.to_string())
+    ))
+}
