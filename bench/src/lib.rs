@@ -7,7 +7,7 @@ mod decide;
 mod epoch;
 mod ledger;
 mod memory;
-mod mix;
+pub mod mix;
 mod process;
 mod replay;
 mod scratch;
