@@ -7,10 +7,15 @@ mod decide;
 mod epoch;
 mod ledger;
 mod memory;
-pub mod mix;
+mod mix;
 mod process;
 mod replay;
 mod scratch;
+
+/// Chances drawn from a seed, for all simulated customers.
+pub mod draw {
+    pub use crate::mix::{Random, Zipf, order_id, price};
+}
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

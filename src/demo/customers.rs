@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use bench::mix::Random;
+use bench::draw::Random;
 use contract::log::Topic;
 use importers::online_retail::CURRENCY;
 use indicatif::ProgressBar;

@@ -4,7 +4,7 @@
 //! Everything is drawn from a seed, so that the same seed makes the same records: sent twice they count once.
 //! What is popular follows Zipf's law, from the first product on.
 
-use bench::mix::{Random, Zipf, order_id, price};
+use bench::draw::{Random, Zipf, order_id, price};
 use contract::log::Topic;
 use serde_json::{Value, json};
 

@@ -142,7 +142,7 @@ mod tests {
     /// The oracle is the sorted list.
     #[test]
     fn percentiles_are_right_to_three_in_a_hundred() {
-        let mut random = bench::mix::Random(5);
+        let mut random = bench::draw::Random(5);
         let mut times: Vec<u32> = (0..5_000)
             .map(|_| {
                 let most = 1 << (1 + random.below(25));
