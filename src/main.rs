@@ -314,11 +314,17 @@ fn usage(error: &clap::Error) -> ExitCode {
     }
     let text = error.render().to_string();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let first = lines
+    let mut first = lines
         .next()
         .unwrap_or("wrong usage")
         .trim_start_matches("error: ")
         .to_owned();
+    if first.ends_with(':') {
+        // What it is about stands in the lines below.
+        for line in lines.take_while(|line| !line.starts_with("Usage")) {
+            first = format!("{first} {line}");
+        }
+    }
     let what = if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         "a command is missing".to_owned()
     } else {

@@ -160,6 +160,12 @@ fn replayed(
     let data = Data::make(place.path())?;
     let replay = Replay::begin(&data.log_as(config)?, import, args.speed)?;
     let up = Running::start(config, listener.again()?, Some(BUSY))?;
+    if args.speed != Speed::Max {
+        let url = format!("http://{}", reached(up.address()));
+        print(&format!(
+            "millrace demo: the month goes by; read along at {url}/v1/orders\n"
+        ))?;
+    }
     let start = Instant::now();
     if !replay.run(&up, signals)? {
         up.stop()?;

@@ -53,7 +53,7 @@ pub struct Args {
     data: Option<PathBuf>,
     /// Orders (or claims) a second, sent when they are due; or max: as many as are taken. By default 100; of
     /// claims, and into a log, max.
-    #[arg(long, value_name = "N|max")]
+    #[arg(long, value_name = "N|max", allow_negative_numbers = true)]
     rate: Option<Rate>,
     /// How many orders; by default 1000.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
@@ -70,7 +70,7 @@ pub struct Args {
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     products: u32,
     /// How uneven products sell: the exponent of Zipf's law, 0 to 5; 0: all alike.
-    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = skew)]
+    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true, value_parser = skew)]
     skew: f64,
     /// Connections that send orders.
     #[arg(long, value_name = "N", default_value_t = 64,

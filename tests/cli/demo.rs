@@ -1,7 +1,8 @@
 //! The live demo: what it says works, its customers buy, it stops when asked, goes on, and starts afresh.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -14,7 +15,7 @@ use contract::views::{View, orders};
 use crate::common::{Dir, LIMIT, assert_refused, assert_well, curl, millrace, scratch, text};
 
 /// A small history, quickly replayed, with an order that was cancelled in part.
-const HISTORY: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
+pub const HISTORY: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
 536365,85123A,A HOLDER,6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom
 536365,71053,A LANTERN,6,2010-12-01 08:26:00,3.39,17850.0,United Kingdom
 536366,22752,A BOX,3,2010-12-01 09:26:00,7.65,13047.0,United Kingdom
@@ -56,9 +57,14 @@ impl Demo {
 
     /// Waits until it says what to try; all that it has said.
     pub fn wait(&self) -> Vec<String> {
+        self.wait_for("/docs has more")
+    }
+
+    /// Waits until it says something; all that it has said.
+    pub fn wait_for(&self, text: &str) -> Vec<String> {
         let until = Instant::now() + 2 * LIMIT;
         let mut said: Vec<String> = Vec::new();
-        while !said.last().is_some_and(|line| line.contains("/docs has more")) {
+        while !said.last().is_some_and(|line| line.contains(text)) {
             let left = until.saturating_duration_since(Instant::now());
             match self.lines.recv_timeout(left) {
                 Ok(line) => said.push(line),
@@ -106,6 +112,18 @@ fn statuses(dir: &Dir) -> Vec<String> {
     todays
         .map(|(_, row)| row[orders::status - 1].to_string())
         .collect()
+}
+
+/// What a server answers.
+fn answer(address: &str, what: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    let length = body.len();
+    let head = format!("{what} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n");
+    let request = format!("{head}content-type: application/json\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    answer
 }
 
 fn wait_until(what: &str, done: impl Fn() -> bool) {
@@ -186,9 +204,22 @@ fn a_replay_that_is_stopped_goes_on_where_it_was() {
     let current = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let slow = ["--file", file, "--data", dir.text(), "--speed", "600s"];
     let demo = Demo::start(current, &slow);
+    let said = demo.wait_for("read along at http://");
+    let address = said
+        .last()
+        .and_then(|line| line.split("http://").nth(1)?.split('/').next());
+    let address = address.expect("it says where");
     wait_until("the first orders", || {
-        dir.store().exists() && dir.stored().1.rows(View::Orders).len() >= 2
+        dir.stored().1.rows(View::Orders).len() >= 2
     });
+    // Nothing is written meanwhile, and it says so.
+    assert!(answer(address, "GET /readyz", "").starts_with("HTTP/1.1 503"));
+    let order = r#"{"customer_id":"you","currency":"GBP","lines":[{"sku":"s","quantity":1,"unit_price":1}]}"#;
+    let refused = answer(address, "POST /v1/orders", order);
+    assert!(
+        refused.starts_with("HTTP/1.1 503") && refused.contains("retry-after: "),
+        "{refused}"
+    );
     let said = demo.stop("INT");
     assert!(
         said.iter().any(|line| line.contains("next run goes on there")),
@@ -202,6 +233,9 @@ fn a_replay_that_is_stopped_goes_on_where_it_was() {
     assert!(placed.is_some_and(|line| line.ends_with(" 4")), "{said:?}");
     demo.stop("INT");
     assert_well(&dir.run(&["verify"]));
+    assert!(bought(&dir) + 4 <= dir.stored().1.rows(View::Orders).len());
+    assert_well(&dir.run(&["demo", "--exit", "--fresh", "--file", file]));
+    assert_eq!(dir.stored().1.rows(View::Orders).len(), 4);
 }
 
 #[test]

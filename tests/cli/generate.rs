@@ -1,9 +1,12 @@
 //! `millrace generate`: what it says was taken is what the views hold.
 
+use std::path::Path;
+
 use contract::value::Value;
 use contract::views::View;
 
-use crate::common::{Dir, Up, assert_refused, assert_well, millrace};
+use crate::common::{Dir, Up, assert_refused, assert_well, millrace, scratch};
+use crate::demo::{Demo, HISTORY};
 
 /// The figures of a line of the table.
 fn figures(said: &str, what: &str) -> Vec<u64> {
@@ -132,6 +135,37 @@ fn what_goes_straight_into_the_log_is_decided_later() {
     up.stop();
 }
 
+/// A demo takes nothing while it replays its month: that is to be tried again, and then all is taken.
+#[test]
+fn what_is_refused_for_the_moment_is_sent_again() {
+    let dir = Dir::new("generate-later");
+    let file = scratch("generate-later.csv", HISTORY.as_bytes());
+    let file = file.to_str().expect("the path is UTF-8");
+    let data = ["--file", file, "--data", dir.text(), "--speed", "3s"];
+    let demo = Demo::start(Path::new(env!("CARGO_TARGET_TMPDIR")), &data);
+    let said = demo.wait_for("read along at http://");
+    let url = said
+        .last()
+        .and_then(|line| line.split("http://").nth(1)?.split('/').next());
+    let url = format!("http://{}", url.expect("it says where"));
+    let args = [
+        "generate",
+        "--url",
+        &url,
+        "--rate",
+        "max",
+        "--orders",
+        "20",
+        "--products",
+        "5",
+    ];
+    let said = assert_well(&millrace(&args));
+    assert_eq!(figures(&said, "orders"), [20, 20, 0]);
+    assert!(figures(&said, "503s retried")[0] > 0, "{said}");
+    demo.stop("INT");
+    assert_well(&dir.run(&["verify"]));
+}
+
 #[test]
 fn a_server_that_is_not_there_is_told() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
@@ -146,12 +180,13 @@ fn flags_of_generate_that_cannot_be_used_are_told() {
     for (args, said) in [
         (&["--rate", "fast"][..], &["--rate", "max"][..]),
         (&["--rate", "0"], &["--rate", "0.01"]),
+        (&["--rate", "-5"], &["--rate", "0.01"]),
         (&["--orders", "0"], &["--orders"]),
         (&["--seconds", "x"], &["--seconds"]),
         (&["--skew", "-1"], &["--skew"]),
         (&["--skew", "NaN"], &["0 to 5"]),
         (&["--products", "0"], &["--products"]),
-        (&["--customers", "-3"], &["--customers"]),
+        (&["--customers", "0"], &["--customers"]),
         (&["--connections", "0"], &["--connections"]),
         (&["--claims", "5"], &["--flash-sale"]),
         (&["--flash-sale", "--orders", "5"], &["--orders"]),
