@@ -30,7 +30,15 @@ use tracing_subscriber::EnvFilter;
 
 /// Commerce on a log: orders, payments, stock and coupons as streams, everything read as incremental views.
 #[derive(Debug, Parser)]
-#[command(name = "millrace", version, max_term_width = 100)]
+#[command(
+    name = "millrace",
+    version,
+    max_term_width = 100,
+    after_help = "First steps:\n  millrace demo                 a month of a real shop, then customers who keep buying\n  \
+                  millrace up                   your own, at http://127.0.0.1:8080\n  \
+                  millrace generate             load for it\n  \
+                  millrace help COMMAND         more, with examples"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -88,10 +96,17 @@ enum Command {
         data: DataArg,
     },
     /// What is configured: by default, in millrace.toml, in the environment, by flags.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  millrace config show\n  millrace config check --config shop.toml\n  \
+                      millrace config default > millrace.toml"
+    )]
     Config(ConfigCommand),
     /// The clock of a running millrace.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  millrace clock accept --data /srv/shop"
+    )]
     Clock(ClockCommand),
     /// The points at which `MILLRACE_KILL=NAME:N` ends the process, a line each.
     #[cfg(feature = "kill-points")]
