@@ -34,7 +34,8 @@ use tracing_subscriber::EnvFilter;
     name = "millrace",
     version,
     max_term_width = 100,
-    after_help = "First steps:\n  millrace demo                 a month of a real shop, then customers who keep buying\n  \
+    after_help = "First steps:\n  \
+                  millrace demo                 a month of a real shop, then customers who keep buying\n  \
                   millrace up                   your own, at http://127.0.0.1:8080\n  \
                   millrace generate             load for it\n  \
                   millrace help COMMAND         more, with examples"
