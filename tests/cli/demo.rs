@@ -243,12 +243,12 @@ fn only_what_a_demo_made_is_removed() {
     let dir = Dir::shop("not-a-demo");
     dir.decide();
     let before = dir.stored();
+    let refused = dir.run(&["demo", "--exit", "--fresh"]);
+    assert_refused(&refused, 2, &[dir.text(), "no demo made it"]);
     for wish in ["--fresh", "--continue"] {
         let refused = dir.run(&["demo", wish, "--listen", "127.0.0.1:0"]);
         assert_refused(&refused, 2, &[dir.text(), "no demo made it"]);
     }
-    let refused = dir.run(&["demo", "--exit", "--fresh"]);
-    assert_refused(&refused, 2, &[dir.text(), "no demo made it"]);
     assert_eq!(dir.stored(), before);
     assert_well(&dir.run(&["verify"]));
     let empty = Dir::new("empty-demo");
