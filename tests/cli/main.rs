@@ -4,7 +4,9 @@
 mod bad_input;
 mod common;
 mod copies;
+mod demo;
 mod full_disk;
+mod generate;
 mod log;
 mod up;
 
@@ -12,7 +14,8 @@ use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Dir, Up, assert_refused, millrace, scratch, text};
+use common::{Dir, Up, assert_refused, curl, millrace, scratch, text};
+use demo::Demo;
 
 #[test]
 fn the_demo_shows_a_month_that_the_oracle_agrees_on() {
@@ -64,11 +67,22 @@ fn every_command_in_the_readme_works() {
         if command == "cargo xtask test" {
             continue;
         }
-        if command.starts_with("curl ") {
+        if command.ends_with("-- demo") {
+            let demo = Demo::start(&dir.0, &[]);
+            demo.wait();
+            demo.stop("INT");
+            continue;
+        }
+        let is_generate = command.contains("-- generate") && !command.contains("--data");
+        if command.starts_with("curl ") || is_generate {
             // It is gone with the directory that it is in, not before.
             let data = ManuallyDrop::new(Dir(dir.0.join("millrace-data")));
             let up = running.get_or_insert_with(|| Up::start(&data));
-            curl(command, up);
+            if is_generate {
+                readme_command(&format!("{command} --url http://{}", up.address()), &dir);
+            } else {
+                readme_curl(command, up);
+            }
             continue;
         }
         if let Some(up) = running.take() {
@@ -103,22 +117,10 @@ fn readme_command(command: &str, dir: &Dir) {
 }
 
 /// Runs a request against a running millrace.
-fn curl(command: &str, up: &Up) {
-    let command = command
-        .replace("localhost:8080", up.address())
-        .replace("curl -s", "curl -s --fail-with-body");
-    let output = Command::new("sh")
-        .args(["-c", &command])
-        .output()
-        .expect("there is a shell");
-    if output.status.code() == Some(127) {
-        println!("skipped: there is no curl here for {command}");
-        return;
-    }
-    let stdout = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{command}: {stdout}");
-    if command.ends_with("/explain") {
-        assert!(stdout.contains("awaiting_payment"), "{stdout}");
+fn readme_curl(command: &str, up: &Up) {
+    let answer = curl(&command.replace("localhost:8080", up.address()));
+    if let Some(answer) = answer.filter(|_| command.ends_with("/explain")) {
+        assert!(answer.contains("awaiting_payment"), "{answer}");
     }
 }
 
@@ -162,6 +164,7 @@ fn help_and_version_are_answers() {
     for args in [
         &["--help"][..],
         &["demo", "--help"],
+        &["generate", "--help"],
         &["--version"],
         &["help", "bench"],
     ] {
