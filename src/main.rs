@@ -13,6 +13,7 @@ mod kill;
 mod log;
 mod output;
 mod progress;
+mod reference;
 mod serve;
 mod signals;
 mod up;
@@ -22,7 +23,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use config::Config;
 use runtime::dataflow::WORKERS_MAX;
 use runtime::panics;
@@ -91,6 +92,21 @@ enum Command {
     /// The clock of a running millrace.
     #[command(subcommand)]
     Clock(ClockCommand),
+    /// Print a script that completes commands and flags in a shell.
+    #[command(after_help = "Examples:\n  source <(millrace completions bash)\n  \
+                      millrace completions fish > ~/.config/fish/completions/millrace.fish")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual: a page for each command.
+    ///
+    /// Without DIR the page of millrace itself is printed.
+    #[command(after_help = "Examples:\n  millrace man | man -l -\n  millrace man ~/.local/share/man/man1")]
+    Man {
+        /// Where the pages go; made if it is missing.
+        dir: Option<PathBuf>,
+    },
     /// The points at which `MILLRACE_KILL=NAME:N` ends the process, a line each.
     #[cfg(feature = "kill-points")]
     KillPoints,
@@ -120,7 +136,8 @@ struct Settings {
     /// How many threads decode and compute views (runtime.workers); by default the number of cores.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
-    /// Where the API listens (api.listen); by default 127.0.0.1:8080. Port 0 takes any that is free.
+    /// Where the API listens (api.listen), an address or a host's name; by default 127.0.0.1:8080. Port 0
+    /// takes any that is free.
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
     /// Listen on other addresses than loopback without a token (api.insecure).
@@ -286,6 +303,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Log(LogCommand::Append { topic, data }) => log::append(&data.data, &topic),
         Command::Verify { data } => verify::run(&data.data),
         Command::Clock(ClockCommand::Accept { data }) => up::accept_clock(&data.data),
+        Command::Completions { shell } => reference::completions(Cli::command(), shell),
+        Command::Man { dir } => reference::man(Cli::command(), dir.as_deref()),
         #[cfg(feature = "kill-points")]
         Command::KillPoints => kill::list(),
         Command::Bench { name, orders, json } => bench::run(&name, json, ::bench::Settings { orders }),
