@@ -211,10 +211,10 @@ fn request_body(body: Body) -> Json {
         }
         Body::Lines => json!({
             "required": false,
-            "description": "A record's value a line; see asyncapi.yaml. No line appends nothing.",
+            "description": "A record's value a line; see asyncapi.yaml. What is none is told as rejected.",
             "content": {
                 "application/x-ndjson": {"schema": {"type": "string"}},
-                "application/json": {"schema": {"type": "object"}},
+                "application/json": {"schema": {}},
             },
         }),
     }
