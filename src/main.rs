@@ -31,7 +31,14 @@ use tracing_subscriber::EnvFilter;
 
 /// Commerce on a log: orders, payments, stock and coupons as streams, everything read as incremental views.
 #[derive(Debug, Parser)]
-#[command(name = "millrace", version, max_term_width = 100)]
+#[command(
+    name = "millrace",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:\n  millrace demo    a real month of orders\n  \
+                  millrace up      run on ./millrace-data; see localhost:8080/docs\n  \
+                  millrace help up"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -42,8 +49,8 @@ enum Command {
     /// Run on a data directory until asked to stop.
     ///
     /// Records that come are bound to epochs and decided; the views are in DIR/views.sqlite. SIGINT and
-    /// SIGTERM stop it. HTTP is served at ADDR: commands, reads, live changes, /docs. With a token (api.token)
-    /// every request must bring that as a bearer token.
+    /// SIGTERM stop it. HTTP is served at ADDR: commands, reads, live changes, /docs. With a token
+    /// (api.token) every request must bring that as a bearer token.
     #[command(
         after_help = "Examples:\n  millrace up\n  millrace up --data /srv/shop --workers 4\n  \
                       MILLRACE_API_TOKEN=s3cret millrace up --listen 0.0.0.0:8080"
@@ -160,16 +167,21 @@ impl Settings {
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Print what is in force, and who said so.
+    #[command(
+        after_help = "Examples:\n  millrace config show\n  MILLRACE_RUNTIME_WORKERS=2 millrace config show"
+    )]
     Show {
         #[command(flatten)]
         settings: Settings,
     },
     /// Say whether it can be used. Status 2 if not.
+    #[command(after_help = "Examples:\n  millrace config check --config my.toml")]
     Check {
         #[command(flatten)]
         settings: Settings,
     },
     /// Print a documented file with all defaults.
+    #[command(after_help = "Examples:\n  millrace config default > millrace.toml")]
     Default,
 }
 
@@ -237,6 +249,7 @@ enum LogCommand {
 #[derive(Debug, Subcommand)]
 enum ClockCommand {
     /// Take the wall clock as it is, after it jumped ahead and stopped the binding of epochs.
+    #[command(after_help = "Examples:\n  millrace clock accept --data /srv/shop")]
     Accept {
         #[command(flatten)]
         data: DataArg,

@@ -92,6 +92,20 @@ fn the_manual_has_a_page_for_each_command_with_all_that_its_help_names() {
 }
 
 #[test]
+fn every_command_s_help_has_an_example_that_begins_with_it() {
+    for command in commands() {
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        let help = help(&words);
+        if !words.is_empty() && !subcommands(&help).is_empty() {
+            continue;
+        }
+        let examples = help.split("Examples:").nth(1).unwrap_or_default();
+        let called = [&["millrace"], &words[..]].concat().join(" ");
+        assert!(examples.contains(&called), "{called}: {help}");
+    }
+}
+
+#[test]
 fn every_shell_s_script_names_every_command_and_flag() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = assert_well(&millrace(&["completions", shell]));

@@ -1,5 +1,5 @@
-"""What schemathesis is told about this server beyond openapi.json: nothing is made easier, but answers that need
-something to be there, or a fate to be waited for, come often enough to be looked at."""
+"""What schemathesis is told about this server beyond openapi.json: nothing is made easier, but answers that
+need something to be there, or a fate to be waited for, come often enough to be looked at."""
 
 import re
 import zlib

@@ -43,7 +43,7 @@ fn samples() -> Vec<(&'static str, Json)> {
         ),
         (
             "stock",
-            json!({"type": "stock_adjusted", "adjustment_id": "a1", "sku": "tea", "delta": -1, "reason": "x"}),
+            json!({"type": "stock_adjusted", "adjustment_id": "a1", "sku": "tea", "delta": 1, "reason": "x"}),
         ),
         (
             "coupons",
@@ -94,7 +94,8 @@ fn samples() -> Vec<(&'static str, Json)> {
         (
             "reviews",
             json!({
-                "type": "review_posted", "review_id": "v1", "customer_id": "c1", "sku": "tea", "rating": 5, "text": "x",
+                "type": "review_posted", "review_id": "v1", "customer_id": "c1", "sku": "tea",
+                "rating": 5, "text": "x",
             }),
         ),
         (
@@ -208,7 +209,10 @@ fn every_reason_of_the_contract_is_told_at_once_or_in_quarantine() {
         value
     };
     let big = 1_i64 << 52;
-    let top_up = |id: &str| json!({"type": "wallet_topped_up", "topup_id": id, "customer_id": "c1", "amount": big, "currency": "KRW"});
+    let top_up = |id: &str| {
+        let what = json!({"topup_id": id, "customer_id": "c1", "amount": big, "currency": "KRW"});
+        of("wallet_topped_up", &what)
+    };
     let order = of("order_placed", &crate::shop::order("o1", "tea", 1, 500));
     let mut refund = of("payment_refunded", &paid);
     refund["order_id"] = json!("o1");

@@ -2,9 +2,9 @@
 
 Usage: first_order.py http://HOST:PORT
 
-A product and its stock, an order that waits for its fate, its payment, reading what was written, why it is where it
-is, cancelling, and a copy of the view `orders` that follows its changes. Ends with status 0 if all of it came out as
-described; else the first difference is an AssertionError.
+A product and its stock, an order that waits for its fate, its payment, reading what was written, why it is
+where it is, cancelling, and a copy of the view `orders` that follows its changes. Ends with status 0 if all
+of it came out as described; else the first difference is an AssertionError.
 """
 
 import http.client
@@ -95,10 +95,10 @@ class Follower(threading.Thread):
 
 def main():
     orders = Follower("orders", ["order_id"])
-    products = [{"type": "product_upserted", "sku": "mug", "name": "Mug", "price": 1200, "currency": "KRW"}]
-    assert expect(202, call("POST", "/v1/streams/products", lines=products))["accepted"] == 1
-    stock = [{"type": "stock_received", "receipt_id": "r-1", "sku": "mug", "quantity": 10}, {"type": "nonsense"}]
-    received = expect(202, call("POST", "/v1/streams/stock", lines=stock))
+    product = {"type": "product_upserted", "sku": "mug", "name": "Mug", "price": 1200, "currency": "KRW"}
+    assert expect(202, call("POST", "/v1/streams/products", lines=[product]))["accepted"] == 1
+    stock = {"type": "stock_received", "receipt_id": "r-1", "sku": "mug", "quantity": 10}
+    received = expect(202, call("POST", "/v1/streams/stock", lines=[stock, {"type": "nonsense"}]))
     assert received["accepted"] == 1, received
     assert [(bad["line"], bad["reason"]) for bad in received["rejected"]] == [(2, "unknown_type")], received
     after = {"Millrace-After": received["token"]}
@@ -118,7 +118,8 @@ def main():
     assert rejected["reason"] == "out_of_stock", rejected
     assert rejected["reason_detail"] == {"skus": [{"sku": "mug", "asked": 11, "available": 8}]}, rejected
     made = expect(202, call("POST", "/v1/orders", {**order, "order_id": None}))
-    mine = expect(200, call("GET", f"/v1/orders/{made['order_id']}", headers={"Millrace-After": made["token"]}))
+    its = f"/v1/orders/{made['order_id']}"
+    mine = expect(200, call("GET", its, headers={"Millrace-After": made["token"]}))
     assert mine["status"] == "awaiting_payment", mine
 
     paid = {"order_id": "py-1", "payment_key": "pay-1", "amount": 2400}
@@ -131,10 +132,10 @@ def main():
     assert (confirmed["status"], confirmed["paid"]) == ("confirmed", 2400), confirmed
     assert confirmed["payments"][0]["status"] == "captured", confirmed
 
-    token = expect(202, call("POST", f"/v1/orders/{made['order_id']}/cancel", {"reason": "twice"}))["token"]
-    _, headers, gone = call("GET", f"/v1/orders/{made['order_id']}", headers={"Millrace-After": token})
+    token = expect(202, call("POST", its + "/cancel", {"reason": "twice"}))["token"]
+    _, headers, gone = call("GET", its, headers={"Millrace-After": token})
     assert gone["status"] == "cancelled" and int(headers["Millrace-Epoch"]) == gone["as_of"], gone
-    history = expect(200, call("GET", f"/v1/orders/{made['order_id']}/timeline"))["items"]
+    history = expect(200, call("GET", its + "/timeline"))["items"]
     assert [step["to_status"] for step in history] == ["awaiting_payment", "cancelled"], history
     assert expect(200, call("GET", "/v1/stock/mug"))["spent"] == 2
     assert expect(404, call("GET", "/v1/orders/nobody-s"))["type"] == "not-found"
