@@ -27,6 +27,9 @@ const STORE: &str = "views.sqlite";
 /// Says which file the view store is.
 const STORE_MADE: &str = "views.made";
 
+/// Says that a demo made the directory.
+pub const DEMO: &str = "millrace-demo.toml";
+
 /// A data directory.
 #[derive(Clone, Debug)]
 pub struct Data(PathBuf);
@@ -83,7 +86,7 @@ impl Data {
         };
         let names = entries.flatten().map(|entry| entry.file_name());
         let mut names = names.map(|name| name.to_string_lossy().into_owned());
-        Ok(names.find(|name| name != STORE_MADE))
+        Ok(names.find(|name| name != STORE_MADE && name != DEMO))
     }
 
     /// Where it is.

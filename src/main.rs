@@ -7,6 +7,7 @@ mod bench;
 mod config;
 mod data;
 mod demo;
+mod generate;
 mod import;
 #[cfg(feature = "kill-points")]
 mod kill;
@@ -25,7 +26,6 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use config::Config;
-use runtime::dataflow::WORKERS_MAX;
 use runtime::panics;
 use tracing_subscriber::EnvFilter;
 
@@ -59,28 +59,30 @@ enum Command {
         #[command(flatten)]
         settings: Settings,
     },
-    /// Decide a real month of orders and show what became of them.
+    /// Decide a real month of orders, show what became of them, and keep a shop running.
     ///
     /// The month is December 2010 of the UCI Online Retail data (Daqing Chen, CC BY 4.0), which comes with
-    /// the program. It goes through the log and into the view store, in a directory that is gone afterwards.
-    /// Every figure is read from the views; an oracle that knows nothing of the job decides the month a
-    /// second time.
+    /// the program. It goes through the log and into the view store; every figure is read from the views, and
+    /// an oracle that knows nothing of the job decides the month a second time. Then HTTP is served as by
+    /// millrace up, and a few simulated customers keep buying, until Ctrl-C. The next run goes on.
     #[command(
-        after_help = "Examples:\n  millrace demo --exit\n  millrace demo --exit --file online_retail.csv.gz"
+        after_help = "Examples:\n  millrace demo\n  millrace demo --speed 60s --listen 127.0.0.1:9000\n  \
+                      millrace demo --fresh\n  millrace demo --exit\n  \
+                      millrace demo --exit --file online_retail.csv.gz"
     )]
-    Demo {
-        /// Stop after the table. (Nothing stays running yet, so this changes nothing today.)
-        #[arg(long)]
-        exit: bool,
-        /// Another file of the same form, plain or gzip, instead of the month.
-        #[arg(long, value_name = "FILE")]
-        file: Option<PathBuf>,
-        /// Keep log and views in this directory, which must be new.
-        #[arg(long, value_name = "DIR")]
-        data: Option<PathBuf>,
-        #[command(flatten)]
-        workers: Workers,
-    },
+    Demo(demo::Args),
+    /// Make load: simulated customers order, pay, cancel, or storm a flash sale.
+    ///
+    /// First it sets up products and stock (or the campaign), then it sends orders one by one, and what their
+    /// customers and the bank do next. What a busy server refuses for the moment is sent again, and counted.
+    /// At the end it says what was taken, how fast, and how long answers took. Ctrl-C ends it early.
+    #[command(
+        after_help = "Examples:\n  millrace generate\n  millrace generate --rate 500 --seconds 60\n  \
+                      millrace generate --rate max --orders 50000\n  \
+                      millrace generate --flash-sale --claims 100000 --customers 20000 --quota 100\n  \
+                      millrace generate --data ./big --orders 1000000"
+    )]
+    Generate(Box<generate::Args>),
     /// Bring a shop's history into the log, bound with the clock of its own time.
     #[command(subcommand)]
     Import(Source),
@@ -192,20 +194,6 @@ struct DataArg {
     data: PathBuf,
 }
 
-#[derive(Debug, clap::Args)]
-struct Workers {
-    /// How many threads decode and compute views: 1 to 256; by default the number of cores.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    workers: Option<u16>,
-}
-
-impl Workers {
-    fn count(&self) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        self.workers.map_or_else(cores, usize::from).min(WORKERS_MAX)
-    }
-}
-
 #[derive(Debug, Subcommand)]
 enum Source {
     /// The UCI Online Retail data, or any file of its form, plain or gzip.
@@ -305,12 +293,8 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Up { .. } => up::run(&config.unwrap_or_default()),
         Command::Config(command) => configured(&command),
-        Command::Demo {
-            exit: _,
-            file,
-            data,
-            workers,
-        } => demo::run(file.as_deref(), data.as_deref(), workers.count()),
+        Command::Demo(args) => demo::run(&args),
+        Command::Generate(args) => generate::run(&args),
         Command::Import(Source::OnlineRetail { file, data }) => import::run(&file, &data.data),
         Command::Log(LogCommand::Cat { topic, range, data }) => log::cat(&data.data, &topic, range),
         Command::Log(LogCommand::Append { topic, data }) => log::append(&data.data, &topic),
@@ -362,11 +346,17 @@ fn usage(error: &clap::Error) -> ExitCode {
     }
     let text = error.render().to_string();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let first = lines
+    let mut first = lines
         .next()
         .unwrap_or("wrong usage")
         .trim_start_matches("error: ")
         .to_owned();
+    if first.ends_with(':') {
+        // What it is about stands in the lines below.
+        for line in lines.take_while(|line| !line.starts_with("Usage")) {
+            first = format!("{first} {line}");
+        }
+    }
     let what = if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         "a command is missing".to_owned()
     } else {

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use api::{App, Config, Feed, Observed, Parts, Server, Status};
 use contract::views::{View, orders};
 use runtime::{Engine, State};
 use sinks::Sink as _;
 use sinks::sqlite::{Readers, SqliteViews};
-use streams::Log;
+use streams::{Appended, Batch, Log, LogError, NextOffsets, Reader, TopicPartitions};
 
 use crate::Failure;
 use crate::config::Config as Settings;
@@ -22,6 +23,16 @@ const HISTORY_BYTES: usize = 64 << 20;
 pub struct Listener {
     listener: TcpListener,
     token: Option<String>,
+}
+
+impl Listener {
+    /// The same place a second time. Who connects while nobody serves there waits.
+    pub fn again(&self) -> Result<Listener, Failure> {
+        let failed = |error| Failure::Undone(format!("listening: {error}"));
+        let listener = self.listener.try_clone().map_err(failed)?;
+        let token = self.token.clone();
+        Ok(Listener { listener, token })
+    }
 }
 
 /// Takes the address, unless others than this machine could reach it without a token.
@@ -92,13 +103,14 @@ pub fn observe(mut store: SqliteViews) -> Result<(Wired, Observed), Failure> {
     Ok((Wired { feed, readers }, observed))
 }
 
-/// Starts serving.
+/// Starts serving. `busy` says why nothing can be written, if so.
 pub fn start(
     listener: Listener,
     wired: Wired,
     log: Arc<dyn Log>,
     engine: &Arc<Engine>,
     data: &Path,
+    busy: Option<&'static str>,
 ) -> Result<Server, Failure> {
     let engine = Arc::downgrade(engine);
     let data = data.to_owned();
@@ -110,7 +122,7 @@ pub fn start(
         views: Arc::new(wired.readers),
         feed: wired.feed,
         log,
-        status: Arc::new(move || status(&engine)),
+        status: Arc::new(move || status(&engine, busy)),
         sizes: Arc::new(move || sizes(&data)),
         config,
     };
@@ -120,8 +132,8 @@ pub fn start(
         .map_err(|error| Failure::Undone(format!("HTTP can't be served: {error}")))
 }
 
-/// How the engine stands.
-fn status(engine: &Weak<Engine>) -> Status {
+/// How the engine stands; `busy`: why nothing can be written whatever it says.
+fn status(engine: &Weak<Engine>, busy: Option<&'static str>) -> Status {
     let Some(engine) = engine.upgrade() else {
         return Status {
             state: "stopped",
@@ -146,6 +158,10 @@ fn status(engine: &Weak<Engine>) -> Status {
         State::Stopped => ("stopped", None),
         State::Failed(why) => ("failed", Some(why)),
     };
+    let (state, waits_for) = match (state, busy) {
+        ("live", Some(why)) => ("log_waiting", Some(why.to_owned())),
+        other => (other.0, waits_for),
+    };
     Status {
         state,
         ready: state == "live",
@@ -167,6 +183,65 @@ fn sizes(data: &Path) -> Vec<(&'static str, u64)> {
     let store = file(data.join("views.sqlite"));
     let wal = file(data.join("views.sqlite-wal"));
     vec![("log", log), ("state", store), ("state_wal", wal)]
+}
+
+/// A log that can be read and takes no records: what is sent over HTTP is refused, to be sent again later.
+pub struct Closed {
+    log: Arc<dyn Log>,
+    why: &'static str,
+}
+
+impl Closed {
+    /// Closes a log, and says why.
+    pub fn new(log: Arc<dyn Log>, why: &'static str) -> Closed {
+        Closed { log, why }
+    }
+
+    fn refuse(&self) -> LogError {
+        LogError::Io {
+            what: "closed".to_owned(),
+            kind: std::io::ErrorKind::WouldBlock,
+            text: self.why.to_owned(),
+        }
+    }
+}
+
+impl Log for Closed {
+    fn topics(&self) -> Vec<TopicPartitions> {
+        self.log.topics()
+    }
+
+    fn append(&self, _: &Batch) -> Result<Vec<Appended>, LogError> {
+        Err(self.refuse())
+    }
+
+    fn append_after(
+        &self,
+        _: i64,
+        _: &mut dyn FnMut(&NextOffsets<'_>) -> Option<Batch>,
+    ) -> Result<Vec<Appended>, LogError> {
+        Err(self.refuse())
+    }
+
+    fn wait(&self, seen: u64, timeout: Duration) -> u64 {
+        self.log.wait(seen, timeout)
+    }
+
+    fn starts(&self, topic: &str) -> Result<Vec<u64>, LogError> {
+        self.log.starts(topic)
+    }
+
+    fn ends(&self, topic: &str) -> Result<Vec<u64>, LogError> {
+        self.log.ends(topic)
+    }
+
+    fn read(&self, topic: &str, partition: u32, from: u64) -> Result<Box<dyn Reader>, LogError> {
+        self.log.read(topic, partition, from)
+    }
+
+    fn trim(&self, _: &str, _: u32, _: u64) -> Result<(), LogError> {
+        Err(self.refuse())
+    }
 }
 
 #[cfg(test)]

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::Failure;
 
+/// How often it is looked.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// Whether somebody asked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Signals(Arc<AtomicBool>);
 
 impl Signals {
@@ -27,5 +31,12 @@ impl Signals {
     /// Whether somebody asked to stop.
     pub fn stop(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Waits until somebody asks.
+    pub async fn asked(&self) {
+        while !self.stop() {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 }

@@ -3,15 +3,18 @@
 //! SIGINT and SIGTERM stop it: what was bound is decided and committed, then it ends with status 0. A second
 //! signal ends it at once, which loses nothing either: the log holds everything.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::Server;
 use indicatif::ProgressBar;
 use pipelines::checkout::LOGIC_VERSION;
 use runtime::clock::SystemClock;
 use runtime::{Engine, Options, Progress, State};
-use streams::Log;
+use sinks::sqlite::Readers;
+use streams::{EmbeddedLog, Log};
 
 use crate::Failure;
 use crate::config::Config;
@@ -19,7 +22,7 @@ use crate::data::{Data, new_id};
 #[cfg(feature = "kill-points")]
 use crate::kill;
 use crate::progress::bar;
-use crate::serve;
+use crate::serve::{self, Closed, Listener};
 use crate::signals::Signals;
 
 /// How often it is looked after.
@@ -33,72 +36,140 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     #[cfg(feature = "kill-points")]
     kill::arm()?;
     let listener = serve::listen(config)?;
-    let data = Data::make(&config.data())?;
-    let log = Arc::new(data.log_as(config)?);
-    let installation = log.installation();
-    let (wired, store) = serve::observe(data.store_as(config, &log)?)?;
-    #[cfg(feature = "kill-points")]
-    let (store, mut feed) = (kill::Store(store), kill::Feed::start(&log)?);
-    let accept = data.path().join(ACCEPT);
-    // What was accepted once is not accepted for ever.
-    let _ = std::fs::remove_file(&accept);
-    let options = Options {
-        workers: config.workers(),
-        installation,
-        me: new_id()?.to_string(),
-        binds: true,
-        limits: config.limits(),
-    };
-    let log: Arc<dyn Log> = log;
-    let clock = Arc::new(SystemClock::new());
-    let engine = Engine::start(Arc::clone(&log), Box::new(store), clock, &options);
-    let engine = Arc::new(engine.map_err(|error| Failure::Undone(error.to_string()))?);
-    let server = serve::start(listener, wired, log, &engine, data.path())?;
-    let (directory, workers) = (data.path().display(), options.workers);
-    tracing::info!(data = %directory, %installation, workers, logic = LOGIC_VERSION, "up");
-    tracing::info!("listening on http://{}", server.address());
+    let mut up = Running::start(config, listener, None)?;
     let mut watch = Watch::default();
-    let failed = loop {
-        let progress = engine.wait(LOOK, |_| false);
-        watch.look(&progress);
-        if let State::Failed(why) = progress.state {
-            break Some(why);
-        }
-        if let State::ClockStopped { .. } = progress.state
-            && std::fs::remove_file(&accept).is_ok()
-        {
-            tracing::info!("the clock was accepted");
-            engine.accept_clock();
-        }
-        if signals.stop() {
-            break None;
-        }
-        #[cfg(feature = "kill-points")]
-        if feed.look(&progress) {
-            break None;
-        }
-    };
+    while !signals.stop() && up.look(&mut watch) {}
     watch.end();
     tracing::info!("stopping: what was bound is decided and committed first");
-    server.stop();
-    // The server's last thread may be looking at it.
-    let progress = match Arc::into_inner(engine) {
-        Some(engine) => engine.stop(),
-        None => return Err(Failure::Undone("the engine is still in use: a bug".to_owned())),
-    };
-    match (failed, progress.state) {
-        (Some(why), _) | (None, State::Failed(why)) => Err(Failure::Undone(why)),
-        _ => {
-            let epoch = progress.visible.map_or(0, |(epoch, _)| epoch.0);
-            tracing::info!(epoch, "down");
-            Ok(())
+    let progress = up.stop()?;
+    let epoch = progress.visible.map_or(0, |(epoch, _)| epoch.0);
+    tracing::info!(epoch, "down");
+    Ok(())
+}
+
+/// Engine, view store and HTTP server on a data directory.
+pub struct Running {
+    engine: Arc<Engine>,
+    server: Server,
+    log: Arc<EmbeddedLog>,
+    readers: Readers,
+    /// The file that says that the wall clock is to be accepted.
+    accept: PathBuf,
+    #[cfg(feature = "kill-points")]
+    feed: kill::Feed,
+}
+
+impl Running {
+    /// Starts all of it. `busy` says why nothing may be written over HTTP, if so: then it only follows what
+    /// whoever has the log binds.
+    pub fn start(
+        config: &Config,
+        listener: Listener,
+        busy: Option<&'static str>,
+    ) -> Result<Running, Failure> {
+        let data = Data::make(&config.data())?;
+        let log = Arc::new(data.log_as(config)?);
+        let installation = log.installation();
+        let store = data.store_as(config, &log)?;
+        let readers = store.readers();
+        let (wired, store) = serve::observe(store)?;
+        #[cfg(feature = "kill-points")]
+        let (store, feed) = (kill::Store(store), kill::Feed::start(&log)?);
+        let accept = data.path().join(ACCEPT);
+        // What was accepted once is not accepted for ever.
+        let _ = std::fs::remove_file(&accept);
+        let options = Options {
+            workers: config.workers(),
+            installation,
+            me: new_id()?.to_string(),
+            binds: busy.is_none(),
+            limits: config.limits(),
+        };
+        let clock = Arc::new(SystemClock::new());
+        let engine = Engine::start(Arc::clone(&log) as _, Box::new(store), clock, &options);
+        let engine = Arc::new(engine.map_err(|error| Failure::Undone(error.to_string()))?);
+        let written: Arc<dyn Log> = match busy {
+            None => Arc::clone(&log) as _,
+            Some(why) => Arc::new(Closed::new(Arc::clone(&log) as _, why)),
+        };
+        let server = serve::start(listener, wired, written, &engine, data.path(), busy)?;
+        let (directory, workers) = (data.path().display(), options.workers);
+        tracing::info!(data = %directory, %installation, workers, logic = LOGIC_VERSION, "up");
+        tracing::info!("listening on http://{}", server.address());
+        Ok(Running {
+            engine,
+            server,
+            log,
+            readers,
+            accept,
+            #[cfg(feature = "kill-points")]
+            feed,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Its log.
+    pub fn log(&self) -> &EmbeddedLog {
+        &self.log
+    }
+
+    /// Where its views are read.
+    pub fn readers(&self) -> &Readers {
+        &self.readers
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        self.engine.progress()
+    }
+
+    /// Waits until `done`, or the time is out; how far it is then.
+    pub fn wait(&self, timeout: Duration, done: impl Fn(&Progress) -> bool) -> Progress {
+        self.engine.wait(timeout, done)
+    }
+
+    /// Looks after it for a moment; whether it goes on.
+    pub fn look(&mut self, watch: &mut Watch) -> bool {
+        let progress = self.engine.wait(LOOK, |_| false);
+        watch.look(&progress);
+        if let State::ClockStopped { .. } = progress.state
+            && std::fs::remove_file(&self.accept).is_ok()
+        {
+            tracing::info!("the clock was accepted");
+            self.engine.accept_clock();
+        }
+        #[cfg(feature = "kill-points")]
+        if self.feed.look(&progress) {
+            return false;
+        }
+        !matches!(progress.state, State::Failed(_))
+    }
+
+    /// Stops: what was bound is decided and committed first. How it stood at the end.
+    pub fn stop(self) -> Result<Progress, Failure> {
+        // Why it failed is not told by an engine that has stopped.
+        let before = self.engine.progress();
+        self.server.stop();
+        // The server's last thread may be looking at it.
+        let Some(engine) = Arc::into_inner(self.engine) else {
+            return Err(Failure::Undone("the engine is still in use: a bug".to_owned()));
+        };
+        let progress = engine.stop();
+        match (before.state, &progress.state) {
+            (State::Failed(why), _) => Err(Failure::Undone(why)),
+            (_, State::Failed(why)) => Err(Failure::Undone(why.clone())),
+            _ => Ok(progress),
         }
     }
 }
 
 /// Shows how a replay goes.
 #[derive(Default)]
-struct Watch {
+pub struct Watch {
     bar: Option<ProgressBar>,
 }
 
@@ -112,7 +183,8 @@ impl Watch {
         }
     }
 
-    fn end(&mut self) {
+    /// Shows nothing more.
+    pub fn end(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }

@@ -12,6 +12,11 @@ mod process;
 mod replay;
 mod scratch;
 
+/// Chances drawn from a seed, for all simulated customers.
+pub mod draw {
+    pub use crate::mix::{Random, Zipf, order_id, price};
+}
+
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

@@ -32,6 +32,7 @@ pub struct Random(pub u64);
 
 impl Random {
     /// The next number.
+    #[expect(clippy::should_implement_trait, reason = "there is always a next one")]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -46,21 +47,34 @@ impl Random {
     }
 }
 
-/// Products by Zipf's law with exponent 1.
+/// Products by Zipf's law.
 #[derive(Clone, Debug)]
 pub struct Zipf(Vec<f64>);
 
 impl Zipf {
-    /// Over `n` products.
+    /// Over `n` products, with exponent 1.
+    #[must_use]
+    pub fn new(n: usize) -> Self {
+        Zipf::skewed(n, 1.0)
+    }
+
+    /// Over `n` products, with another exponent: 0 makes all alike.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "ranks are far below 2^52")]
-    pub fn new(n: usize) -> Self {
+    pub fn skewed(n: usize, exponent: f64) -> Self {
         let mut sum = 0.0;
         let sums = (1..=n).map(|rank| {
-            sum += 1.0 / rank as f64;
+            sum += 1.0 / (rank as f64).powf(exponent);
             sum
         });
         Zipf(sums.collect())
+    }
+
+    /// The share of a product, 0 to 1.
+    #[must_use]
+    pub fn share(&self, product: usize) -> f64 {
+        let until = |rank: Option<usize>| rank.and_then(|rank| self.0.get(rank)).copied().unwrap_or(0.0);
+        (until(Some(product)) - until(product.checked_sub(1))) / until(self.0.len().checked_sub(1))
     }
 
     /// The next product.

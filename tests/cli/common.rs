@@ -65,6 +65,20 @@ pub fn assert_refused(output: &Output, status: i32, said: &[&str]) {
     }
 }
 
+/// Runs a `curl` command; what came back. None where there is no curl.
+pub fn curl(command: &str) -> Option<String> {
+    let command = command.replace("curl -s", "curl -s --fail-with-body");
+    let output = Command::new("sh").args(["-c", &command]).output();
+    let output = output.expect("there is a shell");
+    if output.status.code() == Some(127) {
+        println!("skipped: there is no curl here for {command}");
+        return None;
+    }
+    let stdout = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{command}: {stdout}");
+    Some(stdout)
+}
+
 /// A file in the tests' directory.
 pub fn scratch(name: &str, content: &[u8]) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

@@ -2,9 +2,9 @@
 //! the page's own, and what they show is compared with what came.
 //!
 //! - A `sh` block is one script. `millrace` and `cargo run --release --` are the program under test.
-//! - A block may end with a command that stays (`up`): what follows runs beside it. A block with `curl` or
-//!   `python3` needs one and starts `millrace up` where none stays; any other stops the one that does, with
-//!   ^C, and it must end well.
+//! - A block may end with a command that stays (`up`, `demo`): what follows runs beside it. A block with
+//!   requests (`curl`, `generate`) needs one and starts `millrace up` where none stays; any other stops the one
+//!   that does, with ^C, and it must end well.
 //! - A `json` block shows what the last request before it answered: every member that it names is there, with
 //!   the same value unless its nature is to differ. A problem that is shown is expected.
 //! - A `toml` block is the page's `millrace.toml` from there on.
@@ -26,6 +26,8 @@ use crate::common::{Dir, LIMIT, assert_well, millrace, text};
 const PORT: &str = ":8080";
 /// What runs everything and is therefore run by nothing here.
 const NOT_RUN: &[&str] = &["cargo xtask test"];
+/// What commands that stay say when they can be asked; the address is beside it.
+const READY: &[&str] = &["listening on http://", "/docs has more"];
 /// Members whose values differ from run to run.
 const DIFFER: &[&str] = &[
     "as_of",
@@ -226,10 +228,7 @@ impl Place {
             Some((last, first)) if stays(last) => (Some(*last), first),
             _ => (None, &lines[..]),
         };
-        if first
-            .iter()
-            .any(|line| line.contains("curl ") || line.contains("python3 "))
-        {
+        if first.iter().any(|line| is_beside(line)) {
             self.beside(&first.join("\n"), shown);
         } else if !first.is_empty() {
             self.stop();
@@ -252,6 +251,7 @@ impl Place {
         let address = &self.running.as_ref().expect("it was just started").address;
         let script = script
             .replace("localhost:8080", address)
+            .replace("-- generate", &format!("-- generate --url http://{address}"))
             .replace("curl -s", "curl --fail-with-body -s");
         let output = self.shell(&script).output().expect("there is a shell");
         if output.status.code() == Some(127) {
@@ -276,6 +276,11 @@ impl Place {
             running.stop();
         }
     }
+}
+
+/// Whether a command makes requests.
+fn is_beside(line: &str) -> bool {
+    line.contains("curl ") || (line.contains(" generate") && !line.contains("--data"))
 }
 
 /// Whether a command stays until it is stopped.
@@ -334,8 +339,9 @@ impl Running {
         loop {
             match lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
-                    if let Some((_, address)) = line.split_once("listening on http://") {
-                        let address = address.split(' ').next().unwrap_or_default();
+                    let ready = READY.iter().any(|word| line.contains(word));
+                    if let Some((_, address)) = line.split_once("http://").filter(|_| ready) {
+                        let address = address.split([' ', '/']).next().unwrap_or_default();
                         let address = address.replace("0.0.0.0", "127.0.0.1");
                         return Some(Running {
                             child,

@@ -4,8 +4,10 @@
 mod bad_input;
 mod common;
 mod copies;
+mod demo;
 mod docs;
 mod full_disk;
+mod generate;
 mod log;
 mod python;
 mod reference;
@@ -86,6 +88,7 @@ fn help_and_version_are_answers() {
     for args in [
         &["--help"][..],
         &["demo", "--help"],
+        &["generate", "--help"],
         &["--version"],
         &["help", "bench"],
     ] {

@@ -23,6 +23,7 @@ const NOT_OURS: &[&str] = &[
     "corpus",
     "artifacts",
     "millrace-data",
+    "millrace-demo",
 ];
 
 /// All files below a folder, in order.

@@ -1,0 +1,377 @@
+//! Simulated customers who keep buying while the demo runs, their bank, and a storekeeper: clients of the HTTP
+//! interface like any other.
+//!
+//! They know nothing but what the interface tells them. The bank reads unanswered commands from the view
+//! `payment_commands` and says what came of them, as a payment provider's connector does.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use bench::draw::Random;
+use contract::log::Topic;
+use importers::online_retail::CURRENCY;
+use indicatif::ProgressBar;
+use serde_json::{Value, json};
+
+use crate::Failure;
+use crate::generate::client::{Ask, Client, Reply, Target};
+use crate::generate::shop::{Fate, Habits, Order, Product, Record, Shop};
+use crate::signals::Signals;
+
+/// How many there are, how unevenly products sell, and what customers are like.
+const CUSTOMERS: u64 = 25;
+const SKEW: f64 = 0.8;
+const HABITS: Habits = Habits {
+    unpaid: 8,
+    cancelled: 10,
+};
+/// Between two acts, in milliseconds: from, and up to so many more.
+const PAUSE_MS: (u64, u64) = (100, 300);
+/// How often the bank looks.
+const BANK: Duration = Duration::from_millis(300);
+/// Where little is left, so much comes in.
+const LITTLE: i64 = 20;
+const RECEIPT: u64 = 60;
+/// Coupons of a campaign.
+const QUOTA: u64 = 20;
+/// Orders that may still be cancelled, or returned in part.
+const KEPT_MAX: usize = 50;
+/// After a failure.
+const BREATH: Duration = Duration::from_secs(1);
+
+/// Keeps them buying until it is asked to stop. `ready` hears once there is something to be bought.
+pub fn run(
+    target: &Target,
+    products: Vec<Product>,
+    (seed, epoch): (u64, u64),
+    ready: SyncSender<()>,
+    signals: &Signals,
+) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Undone(error.to_string()))?;
+    let name = format!("demo-{epoch}");
+    let seed = seed ^ epoch.rotate_left(32);
+    let retried = Rc::new(Cell::new(0));
+    let shop = Shop::new(products, CURRENCY, CUSTOMERS, SKEW, HABITS, seed).called(name.clone());
+    let mut customers = Customers {
+        client: Client::new(target, &retried),
+        shop,
+        name,
+        made: 0,
+        kept: Vec::new(),
+        campaign: None,
+        coupons: BTreeMap::new(),
+        wallets: BTreeMap::new(),
+        told: Told::default(),
+    };
+    let mut bank = Bank {
+        client: Client::new(target, &retried),
+        random: Random(seed),
+        token: None,
+    };
+    runtime.block_on(async {
+        tokio::select! {
+            () = customers.live(ready) => {}
+            () = bank.live() => {}
+            () = signals.asked() => {}
+        }
+    });
+    Ok(())
+}
+
+/// What is shown on a terminal.
+struct Told {
+    orders: u64,
+    refused: u64,
+    line: ProgressBar,
+}
+
+impl Default for Told {
+    fn default() -> Told {
+        let line = crate::progress::spinner("customers come".to_owned());
+        Told {
+            orders: 0,
+            refused: 0,
+            line,
+        }
+    }
+}
+
+struct Customers {
+    client: Client,
+    shop: Shop,
+    /// What all ids of this run begin with.
+    name: String,
+    /// Ids made so far.
+    made: u64,
+    kept: Vec<Order>,
+    campaign: Option<String>,
+    /// Who holds a coupon, and of which campaign.
+    coupons: BTreeMap<String, String>,
+    /// What customers have in their wallets, as they remember.
+    wallets: BTreeMap<String, u64>,
+    told: Told,
+}
+
+impl Customers {
+    async fn live(&mut self, ready: SyncSender<()>) {
+        let mut is_filled = false;
+        loop {
+            let done = if is_filled {
+                self.act().await
+            } else {
+                self.fill().await.map(|()| {
+                    is_filled = true;
+                    // Who waits for it may have been told to stop.
+                    let _ = ready.try_send(());
+                })
+            };
+            if let Err(failure) = done {
+                tracing::warn!("customers can't buy: {failure}");
+                tokio::time::sleep(BREATH).await;
+            }
+            let Told {
+                orders,
+                refused,
+                line,
+            } = &self.told;
+            line.set_message(format!("customers: {orders} orders, {refused} of them refused"));
+            let (from, more) = PAUSE_MS;
+            let pause = from + self.shop.random().below(more);
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+    }
+
+    /// What somebody does next.
+    async fn act(&mut self) -> Result<(), Failure> {
+        match self.shop.random().below(100) {
+            0..60 => self.order().await,
+            60..70 => self.claim().await,
+            70..78 => self.top_up().await,
+            78..86 => self.cancel().await,
+            86..92 => self.cancel_a_line().await,
+            _ => {
+                let products = self.shop.products().len() as u64;
+                let index = usize::try_from(self.shop.random().below(products)).unwrap_or(0);
+                self.restock(index).await
+            }
+        }
+    }
+
+    fn id(&mut self, what: &str) -> String {
+        self.made += 1;
+        format!("{}-{what}-{}", self.name, self.made)
+    }
+
+    async fn post(&mut self, path: &str, value: &Value) -> Result<Reply, Failure> {
+        let ask = Ask::post(path, value).with("prefer", "wait=5");
+        self.client.send(&ask).await
+    }
+
+    async fn append(&mut self, record: &Record) -> Result<Reply, Failure> {
+        let ask = Ask::lines(record.topic.name(), record.value.clone());
+        self.client.send(&ask).await
+    }
+
+    async fn order(&mut self) -> Result<(), Failure> {
+        let order = self.shop.order();
+        let mut value = order.placed();
+        if let Some(campaign) = self.coupons.remove(&order.customer) {
+            value["campaign_id"] = json!(campaign);
+        }
+        // At most half of it, so that it stays below what a discount leaves.
+        let wallet = self
+            .wallets
+            .get(&order.customer)
+            .copied()
+            .unwrap_or(0)
+            .min(order.total / 2);
+        if wallet > 0 {
+            value["wallet_amount"] = json!(wallet);
+            self.wallets
+                .entry(order.customer.clone())
+                .and_modify(|balance| *balance -= wallet);
+        }
+        let reply = self.post("/v1/orders", &value).await?;
+        self.told.orders += 1;
+        if reply.status != 201 {
+            self.told.refused += 1;
+            return Ok(());
+        }
+        let payable = reply.json()["payable"].as_u64().unwrap_or(0);
+        if order.fate == Fate::Unpaid {
+            return Ok(());
+        }
+        if payable > 0 {
+            let paid = Ask::post("/v1/payments/confirm", &order.submitted(payable));
+            self.client.send(&paid).await?;
+        }
+        if self.kept.len() < KEPT_MAX {
+            self.kept.push(order);
+        }
+        Ok(())
+    }
+
+    /// One that was ordered a while ago.
+    fn kept(&mut self, is_wanted: impl Fn(&Order) -> bool) -> Option<Order> {
+        let (count, newest) = (self.kept.len(), 3);
+        let found = self
+            .kept
+            .iter()
+            .take(count.saturating_sub(newest))
+            .position(is_wanted)?;
+        Some(self.kept.remove(found))
+    }
+
+    async fn cancel(&mut self) -> Result<(), Failure> {
+        if let Some(order) = self.kept(|order| order.fate == Fate::Cancelled) {
+            self.post(&format!("/v1/orders/{}/cancel", order.id), &order.cancelled())
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn cancel_a_line(&mut self) -> Result<(), Failure> {
+        let Some(order) = self.kept(|order| order.fate == Fate::Paid) else {
+            return Ok(());
+        };
+        let value = json!({
+            "cancellation_id": self.id("cancellation"), "reason": "too many",
+            "lines": [{"line_no": order.lines.len(), "quantity": 1}],
+        });
+        self.post(&format!("/v1/orders/{}/cancel-lines", order.id), &value)
+            .await?;
+        Ok(())
+    }
+
+    async fn claim(&mut self) -> Result<(), Failure> {
+        let customer = self.shop.customer();
+        let campaign = match &self.campaign {
+            Some(campaign) => campaign.clone(),
+            None => self.campaign().await?,
+        };
+        let value = json!({"customer_id": customer});
+        let reply = self
+            .post(&format!("/v1/coupons/{campaign}/claim"), &value)
+            .await?;
+        match reply.status {
+            201 => {
+                self.coupons.insert(customer, campaign);
+            }
+            // It has none left: the next claim begins another.
+            409 => self.campaign = None,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn campaign(&mut self) -> Result<String, Failure> {
+        let id = self.id("winter");
+        let value = json!({
+            "type": "campaign_created", "campaign_id": id, "name": "Ten per cent off", "quota": QUOTA,
+            "currency": CURRENCY, "discount": {"type": "percent", "value": 10},
+        });
+        self.append(&Record::new(Topic::Coupons, &id, &value)).await?;
+        self.campaign = Some(id.clone());
+        Ok(id)
+    }
+
+    async fn top_up(&mut self) -> Result<(), Failure> {
+        let (customer, amount) = (self.shop.customer(), 500 * (1 + self.shop.random().below(10)));
+        let value = json!({
+            "type": "wallet_topped_up", "topup_id": self.id("topup"), "customer_id": customer,
+            "amount": amount, "currency": CURRENCY,
+        });
+        self.append(&Record::new(Topic::Wallets, &customer, &value))
+            .await?;
+        *self.wallets.entry(customer).or_default() += amount;
+        Ok(())
+    }
+
+    /// Fills the shelves: of December 2010 not much is left.
+    async fn fill(&mut self) -> Result<(), Failure> {
+        for index in 0..self.shop.products().len() {
+            self.restock(index).await?;
+        }
+        Ok(())
+    }
+
+    /// Looks how many there are of a product, and orders more where that is little.
+    async fn restock(&mut self, index: usize) -> Result<(), Failure> {
+        let product = self.shop.products()[index].clone();
+        let stock = self
+            .client
+            .send(&Ask::get(format!("/v1/stock/{}", product.sku)))
+            .await?;
+        if stock.json()["available"].as_i64().unwrap_or(0) < LITTLE {
+            let receipt = product.received(&self.id("receipt"), RECEIPT);
+            self.append(&receipt).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The customers' bank.
+struct Bank {
+    client: Client,
+    random: Random,
+    /// What it said last.
+    token: Option<String>,
+}
+
+impl Bank {
+    async fn live(&mut self) {
+        loop {
+            if let Err(failure) = self.answer().await {
+                tracing::warn!("the bank can't answer: {failure}");
+                tokio::time::sleep(BREATH).await;
+            }
+            tokio::time::sleep(BANK).await;
+        }
+    }
+
+    /// Answers what is unanswered.
+    async fn answer(&mut self) -> Result<(), Failure> {
+        let mut ask = Ask::get("/v1/views/payment_commands?answered=false&limit=200");
+        if let Some(token) = &self.token {
+            // What was answered already must not be seen again.
+            ask = ask.with("millrace-after", token.clone());
+        }
+        let commands = self.client.send(&ask).await?.json();
+        let items = commands["items"].as_array();
+        let answers: Vec<String> = items
+            .into_iter()
+            .flatten()
+            .map(|item| self.verdict(item).to_string())
+            .collect();
+        if answers.is_empty() {
+            return Ok(());
+        }
+        let ask = Ask::lines(Topic::Payments.name(), answers.join("\n"));
+        let said = self.client.send(&ask).await?.json();
+        self.token = said["token"].as_str().map(str::to_owned);
+        Ok(())
+    }
+
+    fn verdict(&mut self, command: &Value) -> Value {
+        let mut answer = json!({
+            "order_id": command["order_id"], "payment_key": command["payment_key"],
+            "amount": command["amount"], "currency": command["currency"],
+        });
+        let kind = if command["kind"] == "refund" {
+            answer["refund_id"] = command["refund_id"].clone();
+            "payment_refunded"
+        } else if self.random.below(100) < 5 {
+            answer["code"] = json!("card_declined");
+            answer["message"] = json!("The bank declined the card.");
+            "payment_declined"
+        } else {
+            "payment_confirmed"
+        };
+        answer["type"] = json!(kind);
+        answer
+    }
+}
