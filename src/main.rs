@@ -35,9 +35,11 @@ use tracing_subscriber::EnvFilter;
     name = "millrace",
     version,
     max_term_width = 100,
-    after_help = "Examples:\n  millrace demo    a real month of orders\n  \
-                  millrace up      run on ./millrace-data; see localhost:8080/docs\n  \
-                  millrace help up"
+    after_help = "First steps:\n  \
+                  millrace demo                 a month of a real shop, then customers who keep buying\n  \
+                  millrace up                   your own, at http://127.0.0.1:8080\n  \
+                  millrace generate             load for it\n  \
+                  millrace help COMMAND         more, with examples"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -96,10 +98,17 @@ enum Command {
         data: DataArg,
     },
     /// What is configured: by default, in millrace.toml, in the environment, by flags.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  millrace config show\n  millrace config check --config shop.toml\n  \
+                      millrace config default > millrace.toml"
+    )]
     Config(ConfigCommand),
     /// The clock of a running millrace.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  millrace clock accept --data /srv/shop"
+    )]
     Clock(ClockCommand),
     /// Print a script that completes commands and flags in a shell.
     #[command(after_help = "Examples:\n  source <(millrace completions bash)\n  \

@@ -1,5 +1,5 @@
-//! Simulated customers who keep buying while the demo runs, their bank, and a storekeeper: clients of the HTTP
-//! interface like any other.
+//! Simulated customers who keep buying while the demo runs, their bank, and a storekeeper: clients of the
+//! HTTP interface like any other.
 //!
 //! They know nothing but what the interface tells them. The bank reads unanswered commands from the view
 //! `payment_commands` and says what came of them, as a payment provider's connector does.

@@ -284,8 +284,8 @@ fn worth_trying(url: &str, has_token: bool, import: &Import, product: Option<&Pr
         })
     });
     format!(
-        "\nA few customers keep buying; Ctrl-C stops it. What they bought last, why an order of 2010 is where \
-         it is, and an order of your own:\n\
+        "\nA few customers keep buying; Ctrl-C stops it. What they bought last, why an order of 2010 is \
+         where it is, and an order of your own:\n\
          {curl}'{url}/v1/orders?limit=3'\n\
          {curl}{url}/v1/orders/{id}/explain\n\
          {curl}--json '{mine}' -H 'Prefer: wait=5' {url}/v1/orders\n\

@@ -65,13 +65,15 @@ impl Place {
             }
             (Found::Demo { .. }, Wish::New) => {
                 return refused(format!(
-                    "{shown} is not empty: it holds an earlier demo; --fresh removes that, or name a new directory"
+                    "{shown} is not empty: it holds an earlier demo; --fresh removes that, or name a \
+                     new directory"
                 ));
             }
             (Found::Demo { .. }, Wish::Fresh) => place.remove()?,
             (Found::Demo { source: before, .. }, _) if before != source => {
                 return refused(format!(
-                    "{shown} holds a demo of {before}, not of {source}; --fresh removes that, or name a new directory"
+                    "{shown} holds a demo of {before}, not of {source}; --fresh removes that, or name a \
+                     new directory"
                 ));
             }
             (Found::Demo { replayed, .. }, _) => {

@@ -173,7 +173,7 @@ fn day(clock: Time) -> String {
     clock.to_string().chars().take(10).collect()
 }
 
-/// How many records of a topic a history holds under a type, by key; for what the demo wants to show.
+/// The values of a topic's records, in their order.
 pub fn values(history: &History, topic: Topic) -> impl Iterator<Item = serde_json::Value> {
     let epochs = 0..history.timeline().len();
     let records = epochs.flat_map(|index| history.records(index));

@@ -1,5 +1,5 @@
-//! Simulated customers of a shop: what they order, and what becomes of it. For `millrace generate` and for the
-//! live demo.
+//! Simulated customers of a shop: what they order, and what becomes of it. For `millrace generate` and for
+//! the live demo.
 //!
 //! Everything is drawn from a seed, so that the same seed makes the same records: sent twice they count once.
 //! What is popular follows Zipf's law, from the first product on.
@@ -217,8 +217,8 @@ impl Shop {
         &mut self.random
     }
 
-    /// The records that bring in, for each product, more than `orders` orders can ask for. Receipts are called
-    /// `name` and a number.
+    /// The records that bring in, for each product, more than `orders` orders can ask for. Receipts are
+    /// called `name` and a number.
     pub fn stock(&self, name: &str, orders: u64) -> Vec<Record> {
         let mut stock = Vec::new();
         for (rank, product) in self.products.iter().enumerate() {
