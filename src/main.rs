@@ -15,6 +15,7 @@ mod kill;
 mod log;
 mod output;
 mod progress;
+mod reference;
 mod serve;
 mod signals;
 mod up;
@@ -24,7 +25,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use config::Config;
 use runtime::panics;
 use tracing_subscriber::EnvFilter;
@@ -51,8 +52,8 @@ enum Command {
     /// Run on a data directory until asked to stop.
     ///
     /// Records that come are bound to epochs and decided; the views are in DIR/views.sqlite. SIGINT and
-    /// SIGTERM stop it. HTTP is served at ADDR: commands, reads, live changes, /docs. With a token (api.token)
-    /// every request must bring that as a bearer token.
+    /// SIGTERM stop it. HTTP is served at ADDR: commands, reads, live changes, /docs. With a token
+    /// (api.token) every request must bring that as a bearer token.
     #[command(
         after_help = "Examples:\n  millrace up\n  millrace up --data /srv/shop --workers 4\n  \
                       MILLRACE_API_TOKEN=s3cret millrace up --listen 0.0.0.0:8080"
@@ -113,6 +114,21 @@ enum Command {
         after_help = "Examples:\n  millrace clock accept --data /srv/shop"
     )]
     Clock(ClockCommand),
+    /// Print a script that completes commands and flags in a shell.
+    #[command(after_help = "Examples:\n  source <(millrace completions bash)\n  \
+                      millrace completions fish > ~/.config/fish/completions/millrace.fish")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual: a page for each command.
+    ///
+    /// Without DIR the page of millrace itself is printed.
+    #[command(after_help = "Examples:\n  millrace man | man -l -\n  millrace man ~/.local/share/man/man1")]
+    Man {
+        /// Where the pages go; made if it is missing.
+        dir: Option<PathBuf>,
+    },
     /// The points at which `MILLRACE_KILL=NAME:N` ends the process, a line each.
     #[cfg(feature = "kill-points")]
     KillPoints,
@@ -142,7 +158,8 @@ struct Settings {
     /// How many threads decode and compute views (runtime.workers); by default the number of cores.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
-    /// Where the API listens (api.listen); by default 127.0.0.1:8080. Port 0 takes any that is free.
+    /// Where the API listens (api.listen), an address or a host's name; by default 127.0.0.1:8080. Port 0
+    /// takes any that is free.
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
     /// Listen on other addresses than loopback without a token (api.insecure).
@@ -165,16 +182,21 @@ impl Settings {
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Print what is in force, and who said so.
+    #[command(
+        after_help = "Examples:\n  millrace config show\n  MILLRACE_RUNTIME_WORKERS=2 millrace config show"
+    )]
     Show {
         #[command(flatten)]
         settings: Settings,
     },
     /// Say whether it can be used. Status 2 if not.
+    #[command(after_help = "Examples:\n  millrace config check --config my.toml")]
     Check {
         #[command(flatten)]
         settings: Settings,
     },
     /// Print a documented file with all defaults.
+    #[command(after_help = "Examples:\n  millrace config default > millrace.toml")]
     Default,
 }
 
@@ -280,6 +302,7 @@ enum CheckpointCommand {
 #[derive(Debug, Subcommand)]
 enum ClockCommand {
     /// Take the wall clock as it is, after it jumped ahead and stopped the binding of epochs.
+    #[command(after_help = "Examples:\n  millrace clock accept --data /srv/shop")]
     Accept {
         #[command(flatten)]
         data: DataArg,
@@ -348,6 +371,8 @@ fn run(command: Command) -> Result<(), Failure> {
         }
         Command::Verify { data } => verify::run(&data.data),
         Command::Clock(ClockCommand::Accept { data }) => up::accept_clock(&data.data),
+        Command::Completions { shell } => reference::completions(Cli::command(), shell),
+        Command::Man { dir } => reference::man(Cli::command(), dir.as_deref()),
         #[cfg(feature = "kill-points")]
         Command::KillPoints => kill::list(),
         Command::Bench { name, orders, json } => bench::run(&name, json, ::bench::Settings { orders }),

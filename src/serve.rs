@@ -1,7 +1,7 @@
 //! Wiring of the HTTP interface: where it listens, and what it is built of.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -35,19 +35,43 @@ impl Listener {
     }
 }
 
-/// Takes the address, unless everybody could reach it without a token.
+/// Takes the address, unless others than this machine could reach it without a token.
 pub fn listen(config: &Settings) -> Result<Listener, Failure> {
-    let (address, token) = (config.listen(), config.token());
-    if token.is_none() && !config.insecure() && !address.ip().is_loopback() {
+    let (asked, token) = (config.listen(), config.token());
+    let found = resolve(asked)?;
+    if token.is_none() && !config.insecure() && !is_private(&found) {
         return Err(Failure::Usage(format!(
-            "api.listen {address} is not loopback: set api.token (MILLRACE_API_TOKEN), or say --insecure"
+            "api.listen {asked} is not loopback: set api.token (MILLRACE_API_TOKEN), or say --insecure"
         )));
     }
     let token = token.map(str::to_owned);
-    match TcpListener::bind(address) {
+    match TcpListener::bind(&found[..]) {
         Ok(listener) => Ok(Listener { listener, token }),
-        Err(error) => Err(Failure::Undone(format!("listening on {address}: {error}"))),
+        Err(error) => Err(Failure::Undone(format!("listening on {asked}: {error}"))),
     }
+}
+
+/// The addresses of a name; an address is its own.
+fn resolve(asked: &str) -> Result<Vec<SocketAddr>, Failure> {
+    let nowhere = |why: &str| {
+        Failure::Undone(format!(
+            "api.listen {asked}: this machine knows no address of that name ({why}); say an address, such as \
+             127.0.0.1:8080"
+        ))
+    };
+    let found = asked
+        .to_socket_addrs()
+        .map_err(|error| nowhere(&error.to_string()))?;
+    let found: Vec<SocketAddr> = found.collect();
+    (!found.is_empty())
+        .then_some(found)
+        .ok_or_else(|| nowhere("none"))
+}
+
+/// Whether nobody but this machine reaches any of them. One that others reach is enough to say no: which of
+/// a name's addresses is taken is not ours to choose.
+fn is_private(found: &[SocketAddr]) -> bool {
+    found.iter().all(|address| address.ip().is_loopback())
 }
 
 /// What the server needs of the store, before the engine takes that.
@@ -217,5 +241,27 @@ impl Log for Closed {
 
     fn trim(&self, _: &str, _: u32, _: u64) -> Result<(), LogError> {
         Err(self.refuse())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_private_only_if_all_its_addresses_are() {
+        let of = |texts: &[&str]| -> Vec<SocketAddr> {
+            let parsed = texts.iter().map(|text| text.parse().expect("an address"));
+            parsed.collect()
+        };
+        assert!(is_private(&of(&["127.0.0.1:1", "[::1]:1", "127.9.9.9:1"])));
+        for open in [
+            &["0.0.0.0:1"][..],
+            &["[::]:1"],
+            &["127.0.0.1:1", "192.0.2.1:1"],
+            &["192.0.2.1:1", "[::1]:1"],
+        ] {
+            assert!(!is_private(&of(open)), "{open:?}");
+        }
     }
 }

@@ -66,10 +66,23 @@ fn it_listens_only_where_it_may() {
         2,
         &["--insecure", "MILLRACE_API_TOKEN"],
     );
+    // A name that means every address.
+    refused(&mut up(&data, &["--listen", "0:0"], None), 2, &["--insecure"]);
+    for wrong in [
+        "nowhere",
+        "localhost",
+        "localhost:",
+        ":8080",
+        "localhost:65536",
+        "two words:80",
+    ] {
+        let mut command = up(&data, &["--listen", wrong], None);
+        refused(&mut command, 2, &[wrong, "127.0.0.1:8080"]);
+    }
     refused(
-        &mut up(&data, &["--listen", "nowhere"], None),
-        2,
-        &["127.0.0.1:8080"],
+        &mut up(&data, &["--listen", "no-such-host.invalid:8080"], None),
+        3,
+        &["no-such-host.invalid:8080", "no address of that name"],
     );
     refused(
         &mut up(&data, &["--listen", "127.0.0.1:0"], Some("two words")),
@@ -90,7 +103,7 @@ fn it_listens_only_where_it_may() {
 #[test]
 fn it_serves_until_it_is_told_to_stop() {
     let data = scratch("serve-up");
-    let mut child = up(&data, &["--listen", "127.0.0.1:0"], Some("s3cret"))
+    let mut child = up(&data, &["--listen", "localhost:0"], Some("s3cret"))
         .spawn()
         .expect("the command that was just built starts");
     let address = address(&mut child);

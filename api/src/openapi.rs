@@ -56,7 +56,6 @@ fn operation(route: &Route) -> Json {
             responses.insert(status.to_string(), problem());
         }
     }
-    responses.insert("default".to_owned(), problem());
     let mut operation = json!({
         "summary": route.summary,
         "operationId": operation_id(route),
@@ -211,11 +210,11 @@ fn request_body(body: Body) -> Json {
             json!({"required": true, "content": {"application/json": {"schema": schema}}})
         }
         Body::Lines => json!({
-            "required": true,
-            "description": "A record's value a line; see asyncapi.yaml.",
+            "required": false,
+            "description": "A record's value a line; see asyncapi.yaml. What is none is told as rejected.",
             "content": {
                 "application/x-ndjson": {"schema": {"type": "string"}},
-                "application/json": {"schema": {"type": "object"}},
+                "application/json": {"schema": {}},
             },
         }),
     }

@@ -48,6 +48,23 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them, in the order in which they apply.
+    pub const ALL: &'static [Reason] = &[
+        Reason::TooLarge,
+        Reason::BadUtf8,
+        Reason::BadJson,
+        Reason::MissingField,
+        Reason::BadField,
+        Reason::UnknownType,
+        Reason::KeyMismatch,
+        Reason::UnknownOrder,
+        Reason::UnknownCampaign,
+        Reason::UnknownReview,
+        Reason::UnknownPayment,
+        Reason::Conflict,
+        Reason::Limit,
+    ];
+
     /// Its name in the `quarantine` view.
     #[must_use]
     pub const fn name(self) -> &'static str {

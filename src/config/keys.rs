@@ -14,7 +14,7 @@ pub enum Kind {
     Flag,
     /// Any text.
     Text,
-    /// An address and a port.
+    /// An address or a host's name, and a port.
     Address,
     /// Printable ASCII without spaces, or nothing.
     Token,
@@ -29,7 +29,7 @@ impl Kind {
             Kind::Flag => "true or false".to_owned(),
             Kind::Text => "a text".to_owned(),
             Kind::Token => "printable ASCII without spaces".to_owned(),
-            Kind::Address => "an address with a port, such as 127.0.0.1:8080".to_owned(),
+            Kind::Address => "an address or a name with a port, such as 127.0.0.1:8080".to_owned(),
         }
     }
 
@@ -41,7 +41,7 @@ impl Kind {
             Kind::Flag => matches!(text, "true" | "false"),
             Kind::Text => !text.contains('\0'),
             Kind::Token => text.bytes().all(|byte| byte.is_ascii_graphic()),
-            Kind::Address => text.parse::<SocketAddr>().is_ok(),
+            Kind::Address => text.parse::<SocketAddr>().is_ok() || is_named(text),
         }
     }
 
@@ -52,6 +52,17 @@ impl Kind {
             _ => toml::Value::from(text).to_string(),
         }
     }
+}
+
+/// Whether a text is a host's name and a port. Whether there is such a host is asked when it is needed.
+fn is_named(text: &str) -> bool {
+    let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    text.rsplit_once(':').is_some_and(|(host, port)| {
+        (1..=253).contains(&host.len())
+            && host.bytes().all(of_name)
+            && port.bytes().all(|byte| byte.is_ascii_digit())
+            && port.parse::<u16>().is_ok()
+    })
 }
 
 /// A setting.

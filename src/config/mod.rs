@@ -7,7 +7,6 @@ mod keys;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use runtime::Checkpoints;
@@ -228,10 +227,9 @@ impl Config {
         usize::try_from(self.number("checkpoint.keep")).unwrap_or(usize::MAX)
     }
 
-    /// Where the API listens.
-    pub fn listen(&self) -> SocketAddr {
-        let address = self.text("api.listen").parse();
-        address.expect("an address was checked when it was set")
+    /// Where the API listens: an address or a host's name, and a port.
+    pub fn listen(&self) -> &str {
+        self.text("api.listen")
     }
 
     /// The token that requests have to carry.

@@ -85,6 +85,7 @@ impl Args {
         let passing = self.exit.then(|| "127.0.0.1:0".to_owned());
         let flags = [
             ("data.directory", Some(data.to_owned())),
+            ("checkpoint.location", Some(String::new())),
             ("runtime.workers", self.workers.map(|n| n.to_string())),
             ("api.listen", self.listen.clone().or(passing)),
             ("api.insecure", self.insecure.then(|| "true".to_owned())),

@@ -1,21 +1,21 @@
-//! The command line as a user meets it: README's commands, the demo's output, and a clear answer to wrong
+//! The command line as a user meets it: what the docs say, the demo's output, and a clear answer to wrong
 //! usage.
 
 mod bad_input;
 mod common;
 mod copies;
 mod demo;
+mod docs;
 mod full_disk;
 mod generate;
 mod log;
+mod python;
+mod reference;
 mod up;
 
-use std::mem::ManuallyDrop;
 use std::path::Path;
-use std::process::Command;
 
-use common::{Dir, Up, assert_refused, curl, millrace, scratch, text};
-use demo::Demo;
+use common::{assert_refused, millrace, scratch, text};
 
 #[test]
 fn the_demo_shows_a_month_that_the_oracle_agrees_on() {
@@ -46,82 +46,6 @@ fn the_demo_shows_a_month_that_the_oracle_agrees_on() {
         assert!(stdout.lines().any(|line| line.starts_with(heading)), "{heading}");
     }
     assert!(stdout.trim_end().ends_with("records/s."), "{stdout}");
-}
-
-/// Every line of a `sh` block is run, one after another in one place, but for those that CI itself is.
-#[test]
-fn every_command_in_the_readme_works() {
-    let readme = std::fs::read_to_string("README.md").expect("README.md is there");
-    let blocks = readme
-        .split("```sh\n")
-        .skip(1)
-        .filter_map(|rest| rest.split("```").next());
-    let commands: Vec<&str> = blocks.flat_map(str::lines).collect();
-    assert!(commands.contains(&"cargo run --release -- demo"), "{commands:?}");
-    let dir = Dir::new("readme");
-    std::fs::create_dir_all(&dir.0).expect("the test's directory can be written");
-    let importers = Path::new(env!("CARGO_MANIFEST_DIR")).join("importers");
-    std::os::unix::fs::symlink(importers, dir.0.join("importers")).expect("links can be made");
-    let mut running = None;
-    for command in commands {
-        if command == "cargo xtask test" {
-            continue;
-        }
-        if command.ends_with("-- demo") {
-            let demo = Demo::start(&dir.0, &[]);
-            demo.wait();
-            demo.stop("INT");
-            continue;
-        }
-        let is_generate = command.contains("-- generate") && !command.contains("--data");
-        if command.starts_with("curl ") || is_generate {
-            // It is gone with the directory that it is in, not before.
-            let data = ManuallyDrop::new(Dir(dir.0.join("millrace-data")));
-            let up = running.get_or_insert_with(|| Up::start(&data));
-            if is_generate {
-                readme_command(&format!("{command} --url http://{}", up.address()), &dir);
-            } else {
-                readme_curl(command, up);
-            }
-            continue;
-        }
-        if let Some(up) = running.take() {
-            up.stop();
-        }
-        readme_command(command, &dir);
-    }
-}
-
-/// Runs a command of millrace.
-fn readme_command(command: &str, dir: &Dir) {
-    let (cargo, program) = ("cargo run --release --", env!("CARGO_BIN_EXE_millrace"));
-    assert!(command.contains(cargo), "{command}: no test knows it");
-    // What runs until it is stopped is stopped after a while.
-    let stopped = command.ends_with("-- up");
-    let program = if stopped {
-        format!("timeout --foreground -s TERM 3 {program}")
-    } else {
-        program.to_owned()
-    };
-    let output = Command::new("sh")
-        .args(["-c", &command.replace(cargo, &program)])
-        .current_dir(&dir.0)
-        .env("MILLRACE_API_LISTEN", "127.0.0.1:0")
-        .output()
-        .expect("there is a shell");
-    // `timeout` ends with 124 if it had to stop it, whatever that ended with: the log tells.
-    let stderr = text(&output.stderr);
-    let status = if stopped { 124 } else { 0 };
-    assert_eq!(output.status.code(), Some(status), "{command}: {stderr}");
-    assert!(!stopped || stderr.contains("\"down\""), "{command}: {stderr}");
-}
-
-/// Runs a request against a running millrace.
-fn readme_curl(command: &str, up: &Up) {
-    let answer = curl(&command.replace("localhost:8080", up.address()));
-    if let Some(answer) = answer.filter(|_| command.ends_with("/explain")) {
-        assert!(answer.contains("awaiting_payment"), "{answer}");
-    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! - `schema`: writes the files that are generated from the contract.
 //! - `mutants`: breaks the job in many ways and reports what the tests don't notice.
 //! - `crash`: kills a running millrace at random and at named points, and looks what it left.
+//! - `schemathesis`: asks a running millrace for what its openapi.json does not say.
 //! - `ci`: everything that must pass before a change is taken; what `.ci/run` calls.
 
 mod ci;
@@ -13,6 +14,7 @@ mod fuzz;
 mod mutants;
 mod process;
 mod schema;
+mod schemathesis;
 mod summary;
 mod test;
 
@@ -89,7 +91,9 @@ enum Command {
     Mutants(mutants::Args),
     /// Kills a running millrace again and again, at random and at named points, and verifies what it left
     Crash(crash::Args),
-    /// Everything that must pass before a change is taken: formatting, lints, tests, the README's command
+    /// Asks a running millrace for what its openapi.json does not say, with schemathesis from PyPI
+    Schemathesis(schemathesis::Args),
+    /// Everything that must pass before a change is taken: README's command, formatting, lints, tests
     Ci,
 }
 
@@ -107,6 +111,7 @@ fn main() -> ExitCode {
         Command::Schema => schema::run(),
         Command::Mutants(args) => mutants::run(&args),
         Command::Crash(args) => crash::run(&args),
+        Command::Schemathesis(args) => schemathesis::run(&args),
         Command::Ci => ci::run(),
     };
     match outcome {

@@ -36,7 +36,7 @@ pub struct Route {
     pub body: Option<Body>,
     /// The answers that are no problems: status and what is in it.
     pub answers: &'static [(u16, Schema)],
-    /// The statuses of problems that it may answer with.
+    /// The statuses of problems that it may answer with: all of them, so that clients can count on it.
     pub problems: &'static [u16],
     handler: fn() -> MethodRouter<Arc<App>>,
 }

@@ -128,6 +128,9 @@ pub(crate) async fn of_customer(
     query: Query,
     _: Ready,
 ) -> Answer {
+    if !is_id(&id) {
+        return Err(Problem::not_found("customer", &id));
+    }
     list(&app, query, Some((orders::customer_id, Value::Text(id)))).await
 }
 

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use millrace_api::routes::{ROUTES, Route};
 use serde_json::Value as Json;
 
 /// Sends requests to a server.
@@ -75,15 +76,39 @@ impl Client {
         stream
     }
 
-    /// Sends a request and reads the answer.
+    /// Sends a request and reads the answer, whose status is one that openapi.json declares.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
-        read(self.open(method, path, headers, body), method == "HEAD")
+        let reply = read(self.open(method, path, headers, body), method == "HEAD");
+        assert!(
+            is_declared(method, path, reply.status),
+            "{method} {path}: {reply:?}"
+        );
+        reply
     }
 
     /// Reads.
     pub fn get(&self, path: &str) -> Reply {
         self.send("GET", path, &[], b"")
     }
+}
+
+/// Whether a path may answer with a status. Paths and methods that there are not say so.
+fn is_declared(method: &str, path: &str, status: u16) -> bool {
+    let path: Vec<&str> = path.split('?').next().unwrap_or_default().split('/').collect();
+    let fits = |pattern: &str| {
+        let parts: Vec<&str> = pattern.split('/').collect();
+        parts.len() == path.len()
+            && parts
+                .iter()
+                .zip(&path)
+                .all(|(part, text)| part.starts_with('{') || part == text)
+    };
+    let route = |route: &&Route| route.method.eq_ignore_ascii_case(method) && fits(route.path);
+    let Some(route) = ROUTES.iter().find(route) else {
+        return matches!(status, 401 | 404 | 405 | 503);
+    };
+    let answered = route.answers.iter().any(|(known, _)| *known == status);
+    answered || route.problems.contains(&status)
 }
 
 /// The status and headers of an answer.

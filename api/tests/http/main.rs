@@ -1,8 +1,10 @@
 //! The HTTP interface with the real thing behind it: what a client can rely on.
 
+mod abuse;
 mod bad_input;
 mod changes;
 mod client;
+mod malformed;
 mod reads;
 mod shop;
 mod story;
