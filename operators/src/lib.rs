@@ -6,10 +6,17 @@
 //! - [`deadlines`]: what falls due, in order.
 //! - [`interner`]: texts as small numbers.
 //! - [`slots`]: many small blobs of bytes, compactly.
+//! - [`epochs`]: the changes of a collection, an epoch at a time.
+//! - [`ranking`]: an incremental top k.
+//! - [`route`]: which worker does what.
 
 pub mod deadlines;
+pub mod epochs;
 pub mod interner;
+
 pub mod ledger;
 pub mod once;
+pub mod ranking;
+pub mod route;
 pub mod slots;
 pub mod varint;

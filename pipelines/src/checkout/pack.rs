@@ -184,6 +184,8 @@ fn pack_refunds(order: &Order, out: &mut Vec<u8>) {
 
 fn pack_open(order: &Order, whole: bool, out: &mut Vec<u8>) {
     put(out, u64::from(order.currency.to_u16()));
+    put(out, u64::from(order.customer));
+    put(out, u64::from(order.day));
     for value in [
         order.discount,
         order.wallet_amount,
@@ -217,6 +219,8 @@ fn pack_open(order: &Order, whole: bool, out: &mut Vec<u8>) {
             amount(out, line.cancelled);
         }
         amount(out, line.unit_price);
+        put(out, u64::from(line.store));
+        put(out, u64::from(line.category));
     }
     out.push(order.hold.state() as u8);
     put(out, count(order.hold.legs().len()));
@@ -369,6 +373,8 @@ const HOLD_STATES: [HoldState; 4] = [
 
 fn unpack_open(from: &mut Unpacker<'_>, order: &mut Order) {
     order.currency = Currency::from_u16(u16::try_from(from.0.get()).expect("we packed a u16"));
+    order.customer = from.number();
+    order.day = from.number();
     order.discount = from.amount();
     order.wallet_amount = from.amount();
     order.payable = from.amount();
@@ -393,6 +399,8 @@ fn unpack_open(from: &mut Unpacker<'_>, order: &mut Order) {
             quantity,
             cancelled,
             unit_price: from.amount(),
+            store: from.number(),
+            category: from.number(),
         });
     }
     let state = HOLD_STATES[usize::from(from.0.byte())];
