@@ -86,6 +86,12 @@ impl Time {
         }
     }
 
+    /// The UTC day, counted from 1970-01-01.
+    #[must_use]
+    pub fn day_number(self) -> u32 {
+        u32::try_from(self.0.div_euclid(86_400_000)).expect("times are from 1970 to 9999")
+    }
+
     /// The UTC day, `YYYY-MM-DD`.
     #[must_use]
     pub fn day(self) -> String {

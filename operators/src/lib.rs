@@ -7,17 +7,23 @@
 //! - [`interner`]: texts as small numbers.
 //! - [`prints`]: values by fingerprint.
 //! - [`slots`]: many small blobs of bytes, compactly.
+//! - [`epochs`]: the changes of a collection, an epoch at a time.
+//! - [`ranking`]: an incremental top k.
+//! - [`route`]: which worker does what.
 //!
-//! All of these can be shared with a snapshot in no time ([`share`], [`paged`]) and built anew from one
+//! The former can be shared with a snapshot in no time ([`share`], [`paged`]) and built anew from one
 //! ([`mod@index`]).
 
 pub mod deadlines;
+pub mod epochs;
 pub mod index;
 pub mod interner;
 pub mod ledger;
 pub mod once;
 pub mod paged;
 pub mod prints;
+pub mod ranking;
+pub mod route;
 pub mod share;
 pub mod slots;
 pub mod varint;

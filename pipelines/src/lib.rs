@@ -2,5 +2,9 @@
 
 pub mod carts;
 pub mod checkout;
+pub mod dashboards;
+pub mod jobs;
+pub mod news;
 pub mod reviews;
+pub mod show;
 pub mod wire;

@@ -3,7 +3,8 @@
 //! Each worker is a thread that runs the same timely dataflow:
 //!
 //! ```text
-//! input (chunks, clocks) ─► decode (where it is) ─► decide (worker 0) ─► outbox (where it is)
+//! input (chunks, clocks) ─► decode (where it is) ─► decide (worker 0) ─┬─► outbox (where it is)
+//!                                                                      └─► jobs (all workers) ─► outbox
 //! ```
 //!
 //! Chunks are decided in the order of their numbers as they come, so that an epoch of any size is never in
@@ -24,12 +25,15 @@ use contract::log::Epoch;
 use contract::time::Time;
 use pipelines::checkout::Checkout;
 use pipelines::checkout::snapshot::Snapshot;
+use pipelines::jobs;
+use pipelines::news::News;
 use serde::{Deserialize, Serialize};
 use timely::communication::WorkerGuards;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::operator::Operator;
-use timely::dataflow::operators::{Capability, Input as _};
+use timely::dataflow::operators::vec::Map as _;
+use timely::dataflow::operators::{Capability, Concat as _, Input as _, OkErr as _};
 use timely::dataflow::{InputHandle, StreamVec};
 use timely::worker::Worker;
 
@@ -46,8 +50,11 @@ const CHUNKS_MAX: usize = 32;
 /// What the workers made of an epoch, in parts.
 #[derive(Debug)]
 pub enum Yield {
-    /// Changes of an epoch.
+    /// Changes of an epoch, as they were decided.
     Changes(Changes),
+    /// A worker's part of what other jobs change in an epoch: at most one delta a view, of keys that no other
+    /// part has.
+    Part(Epoch, Vec<Delta>),
     /// A worker has nothing more to say of any epoch up to this one.
     Through(usize, Epoch),
 }
@@ -85,6 +92,13 @@ enum Entering {
 enum Arriving {
     Clock(i64, bool),
     Chunk(u32, Decoded),
+}
+
+/// What leaves the dataflow at an epoch.
+#[derive(Clone)]
+enum Leaving {
+    Changes(Changes),
+    Part(Vec<Delta>),
 }
 
 struct Inbox {
@@ -226,8 +240,10 @@ fn work<H: From<Yield> + 'static>(
     let mut input: InputHandle<u64, CapacityContainerBuilder<Vec<Entering>>> = InputHandle::new();
     worker.dataflow(|scope| {
         let entering = scope.input_from(&mut input);
-        let changes = decide(decode(entering), own, depth);
-        outbox(changes, index, to);
+        let decided = decide(decode(entering), own, depth);
+        let (changes, news) = decided.ok_err(|decided| decided);
+        let parts = jobs::build(news);
+        outbox(changes.concat(parts.map(Leaving::Part)), index, to);
     });
     loop {
         let mut heard = 0;
@@ -292,7 +308,7 @@ fn decide<'s>(
     arriving: StreamVec<'s, u64, Arriving>,
     own: Option<Own>,
     depth: Depth,
-) -> StreamVec<'s, u64, Changes> {
+) -> StreamVec<'s, u64, Result<Leaving, News>> {
     let pact = Exchange::new(|_: &Arriving| 0);
     arriving.unary_frontier(pact, "decide", |capability, _| {
         drop(capability);
@@ -341,8 +357,12 @@ fn decide<'s>(
                     chunks.is_empty(),
                     "epoch {epoch} ended, but chunks before these did not come"
                 );
-                let changes = decider.end(Epoch(epoch), snapshot);
-                output.session(&capability).give(changes);
+                let (changes, news) = decider.end(Epoch(epoch), snapshot);
+                let mut session = output.session(&capability);
+                session.give(Ok(Leaving::Changes(changes)));
+                if !news.is_empty() {
+                    session.give(Err(news));
+                }
             }
         }
     })
@@ -385,7 +405,7 @@ impl Decider {
         }
     }
 
-    fn end(&mut self, epoch: Epoch, snapshot: bool) -> Changes {
+    fn end(&mut self, epoch: Epoch, snapshot: bool) -> (Changes, News) {
         let open = self.open.take();
         assert!(
             open.is_some(),
@@ -393,26 +413,31 @@ impl Decider {
         );
         let deltas = self.job.end();
         let deadline = self.job.next_deadline();
-        Changes {
+        let changes = Changes {
             epoch,
             deltas,
             deadline,
             snapshot: snapshot.then(|| Arc::new(self.job.snapshot())),
-        }
+        };
+        (changes, self.job.take_news())
     }
 }
 
 /// Hands out what this worker yields.
-fn outbox<H>(changes: StreamVec<'_, u64, Changes>, index: usize, to: Sender<H>)
+fn outbox<H>(leaving: StreamVec<'_, u64, Leaving>, index: usize, to: Sender<H>)
 where
     H: From<Yield> + 'static,
 {
     let mut through = 0;
-    changes.sink(Pipeline, "outbox", move |(input, frontier)| {
-        input.for_each_time(|_, data| {
-            for changes in data.flat_map(|batch| batch.drain(..)) {
+    leaving.sink(Pipeline, "outbox", move |(input, frontier)| {
+        input.for_each_time(|time, data| {
+            for leaving in data.flat_map(|batch| batch.drain(..)) {
+                let yielded = match leaving {
+                    Leaving::Changes(changes) => Yield::Changes(changes),
+                    Leaving::Part(deltas) => Yield::Part(Epoch(*time.time()), deltas),
+                };
                 // If nobody listens any more the process is about to stop.
-                let _ = to.send(Yield::Changes(changes).into());
+                let _ = to.send(yielded.into());
             }
         });
         let next = frontier.frontier().first().copied();

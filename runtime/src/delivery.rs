@@ -188,11 +188,13 @@ impl Delivery {
                     deadline,
                     snapshot,
                 } = changes;
-                self.pending_bytes += deltas.iter().map(Delta::size_bytes).sum::<usize>();
-                let gathering = self.gathering.entry(epoch).or_default();
-                gathering.deltas.extend(deltas);
-                gathering.snapshot = snapshot;
+                self.gathering.entry(epoch).or_default().snapshot = snapshot;
+                self.part(epoch, deltas);
                 self.deadline = deadline;
+                Ok(())
+            }
+            Yield::Part(epoch, deltas) => {
+                self.part(epoch, deltas);
                 Ok(())
             }
             Yield::Through(worker, epoch) => {
@@ -200,6 +202,11 @@ impl Delivery {
                 self.complete()
             }
         }
+    }
+
+    fn part(&mut self, epoch: Epoch, deltas: Vec<Delta>) {
+        self.pending_bytes += deltas.iter().map(Delta::size_bytes).sum::<usize>();
+        self.gathering.entry(epoch).or_default().deltas.extend(deltas);
     }
 
     /// Moves on the epochs that every worker is through with.
@@ -215,6 +222,7 @@ impl Delivery {
                 break;
             };
             let Gathering { deltas, snapshot, .. } = first.remove();
+            let deltas = whole(deltas);
             let mut sum = Sum::default();
             deltas.iter().for_each(|delta| sum.add(delta));
             self.digest = self.digest.after(binding.epoch, binding.clock, sum);
@@ -362,6 +370,17 @@ impl Delivery {
             deltas,
         })
     }
+}
+
+/// The deltas of an epoch, one a view, in the order of views.
+fn whole(mut deltas: Vec<Delta>) -> Vec<Delta> {
+    deltas.sort_by_key(Delta::view);
+    if deltas.windows(2).all(|w| w[0].view() != w[1].view()) {
+        return deltas;
+    }
+    let parts = deltas.chunk_by(|a, b| a.view() == b.view());
+    let join = |parts: &[Delta]| contract::delta::join(&parts.iter().collect::<Vec<_>>());
+    parts.map(join).collect()
 }
 
 fn refused(store: &dyn Sink, why: &dyn std::fmt::Display) -> SinkError {

@@ -5,6 +5,7 @@
 //! run between [`Node::turn`] and [`Node::decide`], which waits until each of them is through with all that
 //! was handed out and puts what they yielded into one order. So nothing of their timing can be observed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -265,11 +266,13 @@ impl Node {
             return Ok(Vec::new());
         };
         let mut changes: Vec<Changes> = Vec::new();
+        let mut parts: BTreeMap<Epoch, Vec<Vec<Delta>>> = BTreeMap::new();
         let mut through = vec![Epoch(0); self.workers];
         while through.iter().any(|epoch| *epoch < last) {
             let stuck = |error| Down::Refuses(format!("the workers don't decide epoch {}: {error}", last.0));
             match self.yields.recv_timeout(STUCK).map_err(stuck)? {
                 Yield::Changes(of_epoch) => changes.push(of_epoch),
+                Yield::Part(epoch, deltas) => parts.entry(epoch).or_default().push(deltas),
                 Yield::Through(worker, epoch) => through[worker] = through[worker].max(epoch),
             }
         }
@@ -278,11 +281,16 @@ impl Node {
         for (mut changes, binding) in changes.into_iter().zip(std::mem::take(&mut self.handed_out)) {
             plant::changes(self.canary, self.is_first, &mut changes);
             let mut sum = Sum::default();
-            changes.deltas.iter().for_each(|delta: &Delta| sum.add(delta));
+            let parts = parts.remove(&changes.epoch).unwrap_or_default();
+            let deltas = changes.deltas.iter().chain(parts.iter().flatten());
+            deltas.for_each(|delta: &Delta| sum.add(delta));
             self.digest = self.digest.after(changes.epoch, binding.clock, sum);
             let (epoch, digest) = (changes.epoch, self.digest);
             decided.push(Decided { epoch, digest });
             self.hear(Yield::Changes(changes))?;
+            for part in parts {
+                self.hear(Yield::Part(epoch, part))?;
+            }
         }
         for worker in 0..self.workers {
             self.hear(Yield::Through(worker, last))?;

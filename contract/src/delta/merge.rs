@@ -26,9 +26,29 @@ struct At {
 /// deleted.
 #[must_use]
 pub fn merge(deltas: &[&Delta]) -> Delta {
-    let last = deltas.last().expect("there is a delta to merge");
     let in_order = |w: &[&Delta]| w[0].epoch < w[1].epoch && w[0].view == w[1].view;
     assert!(deltas.windows(2).all(in_order), "deltas of one view, by epoch");
+    united(deltas)
+}
+
+/// Joins parts of one delta, of one view and epoch, into the whole.
+///
+/// # Panics
+/// If there are none, if they are not of one view and epoch, or if two change one key.
+#[must_use]
+pub fn join(parts: &[&Delta]) -> Delta {
+    let alike = |w: &[&Delta]| w[0].epoch == w[1].epoch && w[0].view == w[1].view;
+    assert!(parts.windows(2).all(alike), "parts of one view and epoch");
+    let whole = united(parts);
+    let changes = parts.iter().map(|part| part.len()).sum::<usize>();
+    let name = whole.view.schema().name;
+    assert_eq!(whole.len(), changes, "{name}: each key is in one part only");
+    whole
+}
+
+/// All changes, those of one key combined in the order of the deltas.
+fn united(deltas: &[&Delta]) -> Delta {
+    let last = deltas.last().expect("there is a delta to merge");
     if deltas.len() == 1 {
         return (*last).clone();
     }

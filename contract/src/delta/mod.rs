@@ -16,7 +16,7 @@ mod merge;
 mod values;
 
 pub use self::encoded::{key_parts, patched, row};
-pub use self::merge::{merge, merge_epochs};
+pub use self::merge::{join, merge, merge_epochs};
 pub use self::values::key_of;
 use crate::log::Epoch;
 pub use crate::tables::{Rows, Tables};

@@ -201,7 +201,7 @@ pub struct Facts {
     pub campaign_ids: Interner,
     /// By number of the campaign.
     pub campaigns: Paged<Campaign>,
-    /// Customers who have a wallet or a right, numbered.
+    /// Customers who have a wallet, a right, a cart, a review or an order that was accepted, numbered.
     pub customers: Interner,
     /// All rights.
     pub grants: Paged<Grant>,
@@ -213,13 +213,18 @@ pub struct Facts {
     pub owners: Paged<Owner>,
 }
 
+/// The number of the text of a store or category that there is none of: the empty text.
+pub const NO_TEXT: u32 = 0;
+
 impl Default for Facts {
     fn default() -> Self {
+        let mut texts = Interner::new();
+        assert_eq!(texts.intern(""), NO_TEXT, "the first text has the first number");
         Facts {
             rules: Paged::from_iter([Rules::default()]),
             skus: Interner::new(),
             products: Paged::new(),
-            texts: Interner::new(),
+            texts,
             campaign_ids: Interner::new(),
             campaigns: Paged::new(),
             customers: Interner::new(),

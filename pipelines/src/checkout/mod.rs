@@ -11,7 +11,7 @@
 //! - [`book`], [`touched`], [`order`], [`pack`]: what is remembered of orders, and how compactly.
 //! - [`snapshot`]: all that is remembered, at the end of an epoch, as bytes and back.
 //! - [`facts`]: products, campaigns, rights, wallets, rules in force. [`audit`]: the books checked by
-//!   another path.
+//!   another path. [`tell`]: what the other jobs hear.
 //!
 //! Invariant: the deltas are a function of the records and clocks alone; there is no clock, no randomness
 //! and no map whose order shows. It does not fail: a record that can't be used becomes a row of
@@ -33,6 +33,7 @@ mod rows;
 mod saga;
 mod settle;
 pub mod snapshot;
+mod tell;
 mod touched;
 
 use bumpalo::Bump;
@@ -48,10 +49,11 @@ use desk::Desk;
 use intake::Intake;
 use order::Order;
 use rows::Rows;
+use tell::Teller;
 
 /// The version of the logic: another one decides some log differently. A view store that was filled by
 /// another version is not continued, since its rows and ours would not belong together.
-pub const LOGIC_VERSION: u32 = 1;
+pub const LOGIC_VERSION: u32 = 2;
 
 /// The job and all its state.
 #[derive(Debug, Default)]
@@ -60,6 +62,7 @@ pub struct Checkout {
     book: Book,
     intake: Intake,
     rows: Rows,
+    teller: Teller,
     /// State of an order at the epoch's start: a buffer.
     before: Order,
 }
@@ -88,7 +91,10 @@ impl Checkout {
             }
         }
         arena.reset();
-        self.end()
+        let deltas = self.end();
+        // Nobody else listens.
+        drop(self.take_news());
+        deltas
     }
 
     /// Takes back the buffers of deltas that nobody needs any more.

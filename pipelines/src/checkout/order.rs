@@ -24,6 +24,10 @@ pub struct Order {
     pub rules: u32,
     /// Of its amounts.
     pub currency: Currency,
+    /// Who placed it, by number; only of an accepted one.
+    pub customer: u32,
+    /// The UTC day of its placed_at, counted from 1970.
+    pub day: u32,
     /// What the coupon took off.
     pub discount: i64,
     /// What the wallet pays.
@@ -75,6 +79,10 @@ pub struct Line {
     pub cancelled: i64,
     /// Price of a unit.
     pub unit_price: i64,
+    /// The product's store when it was decided, by number of its text.
+    pub store: u32,
+    /// The product's category when it was decided, by number of its text.
+    pub category: u32,
 }
 
 /// A payment key of an order.
@@ -367,6 +375,8 @@ impl Default for Order {
             seq: 0,
             rules: 0,
             currency: Currency::from_u16(0),
+            customer: 0,
+            day: 0,
             discount: 0,
             wallet_amount: 0,
             payable: 0,
@@ -400,6 +410,7 @@ impl Order {
         (self.deadline, self.window_end, self.attempts) = (0, 0, 0);
         (self.cancel, self.right, self.wallet, self.main) = (None, None, None, None);
         (self.content, self.seq, self.rules) = (0, 0, 0);
+        (self.customer, self.day) = (0, 0);
         self.currency = Currency::from_u16(0);
         self.hold.restore(HoldState::Released, std::iter::empty());
         self.lines.clear();

@@ -191,6 +191,8 @@ fn pack_refunds(order: &Order, out: &mut Vec<u8>) {
 
 fn pack_open(order: &Order, whole: bool, out: &mut Vec<u8>) {
     put(out, u64::from(order.currency.to_u16()));
+    put(out, u64::from(order.customer));
+    put(out, u64::from(order.day));
     for value in [
         order.discount,
         order.wallet_amount,
@@ -224,6 +226,8 @@ fn pack_open(order: &Order, whole: bool, out: &mut Vec<u8>) {
             amount(out, line.cancelled);
         }
         amount(out, line.unit_price);
+        put(out, u64::from(line.store));
+        put(out, u64::from(line.category));
     }
     out.push(order.hold.state() as u8);
     put(out, count(order.hold.legs().len()));
@@ -397,6 +401,8 @@ const HOLD_STATES: [HoldState; 4] = [
 
 fn unpack_open(from: &mut Unpacker<'_>, order: &mut Order) -> Option<()> {
     order.currency = Currency::from_u16(u16::try_from(from.0.get()?).ok()?);
+    order.customer = from.number()?;
+    order.day = from.number()?;
     order.discount = from.amount()?;
     order.wallet_amount = from.amount()?;
     order.payable = from.amount()?;
@@ -421,6 +427,8 @@ fn unpack_open(from: &mut Unpacker<'_>, order: &mut Order) -> Option<()> {
             quantity,
             cancelled,
             unit_price: from.amount()?,
+            store: from.number()?,
+            category: from.number()?,
         });
     }
     let state = *HOLD_STATES.get(usize::from(from.0.byte()?))?;

@@ -6,7 +6,7 @@ use contract::words::Status;
 use operators::ledger::Leg;
 
 use super::desk::Desk;
-use super::facts::Offer;
+use super::facts::{NO_TEXT, Offer};
 use super::json::{skus_detail, why_detail, write_sku};
 use super::order::{Line, Order};
 use super::touched::{Birth, BirthLine, Cause, Event, Touched};
@@ -232,11 +232,18 @@ impl Desk {
         order.right = terms.right;
         order.wallet = terms.wallet;
         order.hold = hold;
-        order.lines.extend(asked.lines.iter().map(|(line, offer)| Line {
-            product: offer.expect("every product is known").0,
-            quantity: line.quantity.get(),
-            cancelled: 0,
-            unit_price: line.unit_price.get(),
+        order.customer = self.facts.customers.intern(asked.record.customer_id.get());
+        order.day = t.birth.placed_at.day_number();
+        order.lines.extend(asked.lines.iter().map(|(line, offer)| {
+            let (product, offer) = offer.expect("every product is known");
+            Line {
+                product,
+                quantity: line.quantity.get(),
+                cancelled: 0,
+                unit_price: line.unit_price.get(),
+                store: offer.store.unwrap_or(NO_TEXT),
+                category: offer.category.unwrap_or(NO_TEXT),
+            }
         }));
         if let Some(right) = terms.right {
             self.facts.grants[right as usize].holder = Some(t.number);

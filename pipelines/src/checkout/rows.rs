@@ -17,7 +17,7 @@ use super::order::{Order, Payment, Refund};
 use super::refunds::refund_id;
 use super::touched::Touched;
 
-/// The deltas of one epoch, while they are made: one builder a view of the job.
+/// The deltas of one epoch, while they are made: one builder a view.
 #[derive(Debug)]
 pub struct Rows {
     builders: Vec<DeltaBuilder>,
@@ -29,10 +29,7 @@ pub struct Rows {
 
 impl Default for Rows {
     fn default() -> Self {
-        let builders = View::ALL[..views::CHECKOUT_VIEWS]
-            .iter()
-            .map(|view| DeltaBuilder::new(*view))
-            .collect();
+        let builders = View::ALL.iter().map(|view| DeltaBuilder::new(*view)).collect();
         Rows {
             builders,
             epoch: 0,

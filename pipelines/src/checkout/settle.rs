@@ -79,6 +79,7 @@ impl Checkout {
             }
             self.desk.audit.order(&touched.order, &self.desk.facts, 1);
             self.rows.order(&touched, before, &self.desk.facts);
+            self.teller.order(before, &touched.order, &self.desk.facts);
             self.book.settle(touched);
         }
         self.book.end();
@@ -101,6 +102,7 @@ impl Checkout {
     }
 
     fn write_stock(&mut self, product: u32, before: Levels, levels: Levels) {
+        self.teller.stock(product, before, levels);
         let sku = self.desk.facts.skus.get(product);
         let Levels {
             on_hand, held, spent, ..

@@ -11,7 +11,7 @@ use contract::digest::Digest;
 use contract::installation::Installation;
 use contract::log::{Epoch, History, RawRecord, Topic};
 use contract::time::Time;
-use contract::views::{CHECKOUT_VIEWS, View};
+use contract::views::View;
 use generator::{Generator, Profile};
 use millrace_runtime::clock::{Clock, Now};
 use millrace_runtime::{Engine, Options};
@@ -20,8 +20,8 @@ use sinks::{Commit, Frontier, Hold, Sink, SinkError};
 use streams::timeline::{self, Limits, Timeline};
 use streams::{Batch, Log, MemoryLog};
 
-/// The views of the job.
-pub const VIEWS: &[View] = View::ALL.split_at(CHECKOUT_VIEWS).0;
+/// The views of the jobs.
+pub const VIEWS: &[View] = View::ALL;
 
 /// What a store holds, seen from outside.
 #[derive(Clone, Default)]

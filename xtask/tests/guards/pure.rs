@@ -50,6 +50,33 @@ const HARMLESS: &[(&str, &[&str])] = &[
     ),
     ("tables of Unicode", &["unicode-normalization"]),
     (
+        "dataflow: operators say what is to be done; the runtime starts workers",
+        &[
+            "timely",
+            "timely_bytes",
+            "timely_communication",
+            "timely_container",
+            "timely_logging",
+            "differential-dataflow",
+        ],
+    ),
+    (
+        "what dataflow keeps and moves its data in",
+        &[
+            "bincode",
+            "bytemuck",
+            "byteorder",
+            "columnar",
+            "columnar_derive",
+            "columnation",
+            "either",
+            "fnv",
+            "itertools",
+            "paste",
+            "smallvec",
+        ],
+    ),
+    (
         "macros, which run when we are built",
         &[
             "thiserror",

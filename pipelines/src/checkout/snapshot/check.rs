@@ -29,9 +29,12 @@ impl Gathered {
             accounts: of_accounts,
             grants: of_grants,
             wallets: of_wallets,
+            customers: of_customers,
+            texts: of_texts,
         } = self.orders.reach;
         let reached = rules <= self.rules.len() && of_products <= products && of_accounts <= accounts;
         let reached = reached && of_grants <= grants && of_wallets <= wallets;
+        let reached = reached && of_customers <= customers && of_texts <= texts;
         ensure(reached, Kind::Orders, strange)?;
         ensure(!self.rules.is_empty(), Kind::Rules, "no rules are in force")?;
         ensure(self.moment.len() == 1, Kind::Moment, "it has one entry")?;

@@ -91,6 +91,10 @@ pub struct Reach {
     pub grants: usize,
     /// Of wallets.
     pub wallets: usize,
+    /// Of customers.
+    pub customers: usize,
+    /// Of texts.
+    pub texts: usize,
 }
 
 /// Orders that were read.
@@ -150,6 +154,10 @@ impl ReadOrders {
         to(&mut reach.rules, order.rules);
         for line in &order.lines {
             to(&mut reach.products, line.product);
+            to(&mut reach.texts, line.store.max(line.category));
+        }
+        if !order.closed {
+            to(&mut reach.customers, order.customer);
         }
         for leg in order.hold.legs() {
             to(&mut reach.accounts, leg.account.0);
@@ -225,6 +233,8 @@ impl List for OrderList {
             (&mut all.reach.accounts, reach.accounts),
             (&mut all.reach.grants, reach.grants),
             (&mut all.reach.wallets, reach.wallets),
+            (&mut all.reach.customers, reach.customers),
+            (&mut all.reach.texts, reach.texts),
         ] {
             *all = more.max(*all);
         }

@@ -31,6 +31,7 @@ use crate::checkout::facts::{Facts, Grant, Wallet};
 use crate::checkout::intake::{Counts, Intake};
 use crate::checkout::order::Order;
 use crate::checkout::rows::Rows;
+use crate::checkout::tell::Teller;
 use crate::checkout::touched::Kept;
 use crate::reviews::ReviewIds;
 
@@ -44,6 +45,8 @@ impl Checkout {
             intake,
             rows,
             before: _,
+            // What other jobs were told by a process that is gone, they are told again.
+            teller: _,
         } = self;
         let Desk {
             epoch: _,
@@ -342,6 +345,7 @@ impl Gathered {
             intake,
             rows: Rows::default(),
             before: Order::default(),
+            teller: Teller::default(),
         })
     }
 }
