@@ -30,7 +30,7 @@ use crate::checkout::audit::Audit;
 use crate::checkout::book::Book;
 use crate::checkout::desk::Desk;
 use crate::checkout::facts::{Facts, Grant, Rules, Wallet};
-use crate::checkout::intake::{Counts, Intake};
+use crate::checkout::intake::{Counts, Intake, KINDS};
 use crate::checkout::order::Order;
 use crate::checkout::rows::Rows;
 use crate::checkout::touched::Kept;
@@ -77,6 +77,25 @@ impl ReviewIds {
     fn share(&mut self) -> Listed<u64> {
         let ReviewIds { posted } = self;
         posted.share()
+    }
+}
+
+/// What counts once, carts, reviews.
+type Ids = ([Listed<u64>; KINDS], Listed<i64>, Listed<u64>);
+
+impl Intake {
+    fn share(&mut self) -> Ids {
+        let Intake {
+            once,
+            carts,
+            reviews,
+            new_grants,
+            counts: _,
+            content: _,
+            accounts_before: _,
+        } = self;
+        assert!(new_grants.is_empty(), "a snapshot is taken between epochs");
+        (once.each_mut().map(Once::share), carts.share(), reviews.share())
     }
 }
 
@@ -144,18 +163,9 @@ impl Checkout {
             rows,
             before: _,
         } = self;
-        let Intake {
-            once,
-            counts,
-            content: _,
-            carts,
-            reviews,
-            new_grants,
-            accounts_before: _,
-        } = intake;
         assert!(
-            desk.is_idle() && rows.is_empty() && new_grants.is_empty(),
-            "an epoch is ended first"
+            desk.is_idle() && rows.is_empty(),
+            "a snapshot is taken between epochs"
         );
         let Facts {
             rules,
@@ -171,6 +181,8 @@ impl Checkout {
             wallet_numbers: _,
             owners,
         } = &mut desk.facts;
+        let moment = Moment::of(desk.now, &intake.counts, &desk.audit);
+        let (once, carts, reviews) = intake.share();
         let [
             o_rules,
             receipts,
@@ -181,7 +193,7 @@ impl Checkout {
             cancellations,
         ] = once;
         Lists {
-            moment: Paged::from_iter([Moment::of(desk.now, counts, &desk.audit)]),
+            moment: Paged::from_iter([moment]),
             orders: book.share(),
             accounts: desk.ledger.share(),
             rules: rules.share(),
@@ -199,15 +211,15 @@ impl Checkout {
             audit_live: desk.audit.live.share(),
             audit_granted: desk.audit.granted.share(),
             audit_wallets: desk.audit.wallets.share(),
-            once_rules: o_rules.share(),
-            once_receipts: receipts.share(),
-            once_adjustments: adjustments.share(),
-            once_campaigns: o_campaigns.share(),
-            once_topups: topups.share(),
-            once_withdrawals: withdrawals.share(),
-            once_cancellations: cancellations.share(),
-            carts: carts.share(),
-            reviews: reviews.share(),
+            once_rules: o_rules,
+            once_receipts: receipts,
+            once_adjustments: adjustments,
+            once_campaigns: o_campaigns,
+            once_topups: topups,
+            once_withdrawals: withdrawals,
+            once_cancellations: cancellations,
+            carts,
+            reviews,
         }
     }
 }
