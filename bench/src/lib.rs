@@ -11,6 +11,7 @@ mod mix;
 mod process;
 mod replay;
 mod scratch;
+mod snapshot;
 
 /// Chances drawn from a seed, for all simulated customers.
 pub mod draw {
@@ -179,6 +180,11 @@ pub const BENCHES: &[Bench] = &[
         name: "replay",
         about: "a log of orders, from the embedded log to the view store",
         run: replay::run,
+    },
+    Bench {
+        name: "snapshot",
+        about: "the job's state taken, written and read back, and what that costs who decides",
+        run: snapshot::run,
     },
 ];
 

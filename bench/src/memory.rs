@@ -4,6 +4,8 @@
 //! Measured as the growth of the process's resident memory over a million orders of two lines, and beside
 //! it the job's own account of its book of orders.
 
+use std::time::Instant;
+
 use bumpalo::Bump;
 use contract::log::Epoch;
 use contract::time::Time;
@@ -18,8 +20,9 @@ const ORDERS_AN_EPOCH: u64 = 1000;
 const LINES: u64 = 2;
 const WARM_UP: u64 = 20_000;
 
-struct Shop {
-    job: Checkout,
+/// A shop that takes orders as asked.
+pub(crate) struct Shop {
+    pub(crate) job: Checkout,
     arena: Bump,
     mix: Mix,
     epoch: u64,
@@ -27,10 +30,12 @@ struct Shop {
     placed: u64,
     random: Random,
     zipf: Zipf,
+    /// How long each epoch took to decide, in ms.
+    pub(crate) epochs_ms: Vec<f64>,
 }
 
 impl Shop {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut shop = Shop {
             job: Checkout::new(),
             arena: Bump::new(),
@@ -40,6 +45,7 @@ impl Shop {
             placed: 0,
             random: Random(3),
             zipf: Zipf::new(PRODUCTS),
+            epochs_ms: Vec::new(),
         };
         shop.mix.prelude();
         shop.decide();
@@ -50,13 +56,16 @@ impl Shop {
         for records in self.mix.epochs() {
             self.epoch += 1;
             let now = Time::default().plus_seconds(self.now_s);
-            drop(self.job.epoch(Epoch(self.epoch), now, records, &mut self.arena));
+            let start = Instant::now();
+            let deltas = self.job.epoch(Epoch(self.epoch), now, records, &mut self.arena);
+            self.epochs_ms.push(start.elapsed().as_secs_f64() * 1000.0);
+            drop(deltas);
         }
         self.mix.clear();
     }
 
     /// Places so many orders, and pays them if asked to; `step_s` seconds pass from epoch to epoch.
-    fn orders(&mut self, orders: u64, paid: bool, step_s: i64) {
+    pub(crate) fn orders(&mut self, orders: u64, paid: bool, step_s: i64) {
         for _ in 0..orders / ORDERS_AN_EPOCH {
             for _ in 0..ORDERS_AN_EPOCH {
                 let id = order_id(self.placed, &mut self.random);
@@ -73,7 +82,7 @@ impl Shop {
         }
     }
 
-    fn wait(&mut self, seconds: i64) {
+    pub(crate) fn wait(&mut self, seconds: i64) {
         self.now_s += seconds;
         self.mix.cut();
         self.decide();

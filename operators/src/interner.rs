@@ -9,7 +9,7 @@ use std::hash::Hasher as _;
 use siphasher::sip::SipHasher13;
 
 use crate::index::{Index, Run};
-use crate::paged::{PAGE_BYTES, Paged};
+use crate::paged::Paged;
 use crate::share::Share;
 
 /// A hash of `bytes` that is the same in every run.
@@ -25,22 +25,25 @@ pub fn hash(bytes: &[u8]) -> u64 {
 #[derive(Debug, Default)]
 pub struct Texts {
     pieces: Vec<Share<String>>,
-    /// Piece and start of each text. It ends where the next one of its piece starts, or with the piece.
-    places: Paged<(u32, u32)>,
+    /// Piece, start and length of each text. One of [`TO_THE_END`] bytes or more is the last of its piece.
+    places: Paged<(u32, u16, u16)>,
 }
+
+const TO_THE_END: u16 = u16::MAX;
 
 impl Texts {
     /// Adds a text.
     pub fn push(&mut self, text: &str) {
-        let has_room = |piece: &Share<String>| piece.is_empty() || piece.len() + text.len() <= PAGE_BYTES;
-        if !self.pieces.last().is_some_and(has_room) {
+        let fits = |piece: &Share<String>| piece.len() + text.len() < usize::from(TO_THE_END);
+        if !self.pieces.last().is_some_and(fits) {
             self.pieces.push(Share::default());
         }
         let number = u32::try_from(self.pieces.len() - 1).expect("fewer than 2^32 pieces");
         let piece = self.pieces.last_mut().expect("there is a piece with room");
-        let start = u32::try_from(piece.len()).expect("a piece that takes more is small");
+        let start = u16::try_from(piece.len()).expect("a piece that takes more is small");
         piece.get_mut().push_str(text);
-        self.places.push((number, start));
+        let len = u16::try_from(text.len()).unwrap_or(TO_THE_END);
+        self.places.push((number, start, len));
     }
 
     /// A text.
@@ -50,11 +53,11 @@ impl Texts {
     #[must_use]
     #[inline]
     pub fn get(&self, number: u32) -> &str {
-        let (piece, start) = self.places[number as usize];
-        let text = &self.pieces[piece as usize];
-        match self.places.get(number as usize + 1) {
-            Some(&(next, end)) if next == piece => &text[start as usize..end as usize],
-            _ => &text[start as usize..],
+        let (piece, start, len) = self.places[number as usize];
+        let (text, start) = (&self.pieces[piece as usize], usize::from(start));
+        match len {
+            TO_THE_END => &text[start..],
+            len => &text[start..start + usize::from(len)],
         }
     }
 
@@ -76,7 +79,7 @@ impl Texts {
         self.pieces.extend(more.pieces);
         let places = more.places.into_iter();
         self.places
-            .extend(places.map(|(piece, start)| (piece + base, start)));
+            .extend(places.map(|(piece, start, len)| (piece + base, start, len)));
     }
 
     /// The same texts once more.

@@ -25,6 +25,16 @@ pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
+/// The number whose groups of 7 bits are the low bits of each byte: pairs of groups are joined, then pairs of
+/// pairs.
+#[inline]
+const fn joined(word: u64) -> u64 {
+    let word = word & 0x7f7f_7f7f_7f7f_7f7f;
+    let word = (word & 0x007f_007f_007f_007f) | ((word & 0x7f00_7f00_7f00_7f00) >> 1);
+    let word = (word & 0x0000_3fff_0000_3fff) | ((word & 0x3fff_0000_3fff_0000) >> 2);
+    (word & 0x0000_0000_0fff_ffff) | ((word & 0x0fff_ffff_0000_0000) >> 4)
+}
+
 /// Reads what was put, in the same order. Answers none where the bytes end too early or are no such number.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
@@ -41,19 +51,41 @@ impl<'a> Reader<'a> {
     /// What [`put`] appended.
     #[inline]
     pub fn get(&mut self) -> Option<u64> {
-        let mut number = 0;
-        let mut shift = 0;
-        loop {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(number);
+        match self.rest {
+            [byte, rest @ ..] if *byte < 0x80 => {
+                self.rest = rest;
+                Some(u64::from(*byte))
             }
-            shift += 7;
-            if shift > 63 {
-                return None;
+            _ => self.get_long(),
+        }
+    }
+
+    /// The same of a number that takes more than one byte.
+    #[inline]
+    fn get_long(&mut self) -> Option<u64> {
+        if let Some(first) = self.rest.first_chunk() {
+            let word = u64::from_le_bytes(*first);
+            let ends = !word & 0x8080_8080_8080_8080;
+            if ends != 0 {
+                self.rest = &self.rest[(ends.trailing_zeros() / 8 + 1) as usize..];
+                return Some(joined(word & (ends ^ (ends - 1))));
             }
         }
+        self.get_slowly()
+    }
+
+    /// The same of a number of more than 8 bytes, or near the end.
+    #[cold]
+    fn get_slowly(&mut self) -> Option<u64> {
+        let mut number = 0;
+        for (at, byte) in self.rest.iter().take(10).enumerate() {
+            number |= u64::from(byte & 0x7f) << (at * 7);
+            if *byte < 0x80 {
+                self.rest = &self.rest[at + 1..];
+                return Some(number);
+            }
+        }
+        None
     }
 
     /// What [`put_signed`] appended.

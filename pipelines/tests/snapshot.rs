@@ -81,8 +81,10 @@ fn restore(parts: &Parts) -> Result<Checkout, Damaged> {
 
 /// Restores what was taken after `taken` epochs, and decides the rest of the log: the same as the original.
 fn goes_on(seed: u64, taken: usize, parts: &Parts, log: &History, expected: &[Vec<u8>]) {
-    let decoded = parts.iter().map(|(name, bytes)| decode(name, bytes).unwrap());
-    let mut job = Checkout::restore(decoded.collect(), &side_by_side).unwrap();
+    let decoded = parts
+        .iter()
+        .map(|(name, bytes)| decode(name, bytes).expect("it was encoded"));
+    let mut job = Checkout::restore(decoded.collect(), &side_by_side).expect("all parts are there");
     assert!(
         encode(&job.snapshot()) == *parts,
         "seed {seed}: after {taken}: the same state, other bytes"
@@ -153,8 +155,8 @@ fn some_state() -> (Parts, Parts) {
         decide(&mut job, &log, index);
         encode(&job.snapshot())
     });
-    let before = states.nth(22).unwrap();
-    (before, states.next().unwrap())
+    let before = states.nth(22).expect("there are 24");
+    (before, states.next().expect("there are 24"))
 }
 
 /// Why `parts` can't be restored.

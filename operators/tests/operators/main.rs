@@ -7,6 +7,7 @@ mod interner;
 mod ledger;
 mod ledger_refuses;
 mod once;
+mod shared;
 mod slots;
 mod varint;
 

@@ -4,15 +4,17 @@
 //! into a list, or said to be a buffer that is empty between epochs, or to follow from the rest.
 
 use std::collections::BTreeMap;
+use std::mem::take;
 
 use contract::content::Content;
 use contract::delta::DeltaBuilder;
-use contract::log::{Epoch, Topic};
+use contract::log::Epoch;
+use contract::time::Time;
 use contract::views::View;
 use operators::deadlines::Deadlines;
 use operators::index::{Index, Run};
-use operators::interner::Interner;
-use operators::ledger::Ledger;
+use operators::interner::{Interner, Texts};
+use operators::ledger::{AccountNo, Ledger};
 use operators::once::Once;
 use operators::paged::Paged;
 use operators::prints::{Listed, Prints};
@@ -27,17 +29,133 @@ use crate::checkout::attention::{Attention, Standing};
 use crate::checkout::audit::Audit;
 use crate::checkout::book::Book;
 use crate::checkout::desk::Desk;
-use crate::checkout::facts::{Facts, Grant, Wallet};
-use crate::checkout::intake::{Counts, Intake};
+use crate::checkout::facts::{Facts, Grant, Rules, Wallet};
+use crate::checkout::intake::{Counts, Intake, KINDS};
 use crate::checkout::order::Order;
 use crate::checkout::rows::Rows;
 use crate::checkout::tell::Teller;
 use crate::checkout::touched::Kept;
 use crate::reviews::ReviewIds;
 
+impl Book {
+    /// All orders. What the epoch touched must be settled.
+    fn share(&mut self) -> OrderList {
+        let Book {
+            slots_of,
+            slots,
+            touched,
+            kept,
+            spare: _,
+            bytes: _,
+        } = self;
+        assert!(
+            touched.is_empty() && kept.is_empty(),
+            "a snapshot is taken between epochs"
+        );
+        OrderList {
+            slots_of: slots_of.share(),
+            blobs: slots.share(),
+        }
+    }
+}
+
+impl Attention {
+    fn share(&mut self) -> Standing {
+        let Attention { raised, before } = self;
+        assert!(before.is_empty(), "a snapshot is taken between epochs");
+        raised.share()
+    }
+}
+
+impl CartVersions {
+    fn share(&mut self) -> Listed<i64> {
+        let CartVersions { versions } = self;
+        versions.share()
+    }
+}
+
+impl ReviewIds {
+    fn share(&mut self) -> Listed<u64> {
+        let ReviewIds { posted } = self;
+        posted.share()
+    }
+}
+
+/// What counts once, carts, reviews.
+type Ids = ([Listed<u64>; KINDS], Listed<i64>, Listed<u64>);
+
+impl Intake {
+    fn share(&mut self) -> Ids {
+        let Intake {
+            once,
+            carts,
+            reviews,
+            new_grants,
+            counts: _,
+            content: _,
+            accounts_before: _,
+        } = self;
+        assert!(new_grants.is_empty(), "a snapshot is taken between epochs");
+        (once.each_mut().map(Once::share), carts.share(), reviews.share())
+    }
+}
+
+impl Moment {
+    /// What is small, of the rest of the desk.
+    fn of(now: Time, counts: &[Vec<Counts>], audit: &Audit) -> Self {
+        let Audit {
+            // Lists of their own.
+            stock: _,
+            live: _,
+            granted: _,
+            wallets: _,
+            payments,
+            kept,
+            money_touched,
+            violations,
+            changed,
+        } = audit;
+        assert!(
+            !money_touched && changed.is_empty(),
+            "a snapshot is taken between epochs"
+        );
+        Moment {
+            now,
+            counts: counts.to_vec(),
+            payments: payments
+                .iter()
+                .map(|(currency, flow)| (*currency, *flow))
+                .collect(),
+            kept: kept.iter().map(|(currency, kept)| (*currency, *kept)).collect(),
+            violations: violations.iter().map(|(key, row)| (key.clone(), *row)).collect(),
+        }
+    }
+}
+
+impl Desk {
+    /// Whether it is between epochs. Says of each field whether it is state: then it is in a list, or follows
+    /// from the orders.
+    fn is_idle(&self) -> bool {
+        let Desk {
+            cause,
+            holders,
+            entries,
+            epoch: _,
+            now: _,
+            ledger: _,
+            facts: _,
+            expiries: _,
+            windows: _,
+            answers: _,
+            attention: _,
+            audit: _,
+        } = self;
+        cause.is_none() && holders.is_empty() && entries.is_empty()
+    }
+}
+
 impl Checkout {
     /// All state, shared with the job.
-    #[expect(clippy::too_many_lines, reason = "it names every field once")]
     pub(super) fn share(&mut self) -> Lists {
         let Checkout {
             desk,
@@ -48,38 +166,10 @@ impl Checkout {
             // What other jobs were told by a process that is gone, they are told again.
             teller: _,
         } = self;
-        let Desk {
-            epoch: _,
-            now,
-            cause,
-            ledger,
-            facts,
-            // These follow from the orders.
-            expiries: _,
-            windows: _,
-            answers: _,
-            attention,
-            audit,
-            holders,
-            entries,
-        } = desk;
-        let Book {
-            slots_of,
-            slots,
-            touched,
-            kept: buffers,
-            spare: _,
-            bytes: _,
-        } = book;
-        let Intake {
-            once,
-            counts,
-            content: _,
-            carts,
-            reviews,
-            new_grants,
-            accounts_before: _,
-        } = intake;
+        assert!(
+            desk.is_idle() && rows.is_empty(),
+            "a snapshot is taken between epochs"
+        );
         let Facts {
             rules,
             skus,
@@ -93,25 +183,9 @@ impl Checkout {
             wallets,
             wallet_numbers: _,
             owners,
-        } = facts;
-        let Audit {
-            stock,
-            live,
-            granted,
-            wallets: flows,
-            payments,
-            kept,
-            money_touched,
-            violations,
-            changed,
-        } = audit;
-        let Attention { raised, before } = attention;
-        let CartVersions { versions } = carts;
-        let ReviewIds { posted } = reviews;
-        let idle = touched.is_empty() && buffers.is_empty() && rows.is_empty() && entries.is_empty();
-        let idle = idle && cause.is_none() && holders.is_empty() && new_grants.is_empty();
-        let idle = idle && before.is_empty() && changed.is_empty() && !*money_touched;
-        assert!(idle, "a snapshot is taken between epochs");
+        } = &mut desk.facts;
+        let moment = Moment::of(desk.now, &intake.counts, &desk.audit);
+        let (once, carts, reviews) = intake.share();
         let [
             o_rules,
             receipts,
@@ -121,24 +195,11 @@ impl Checkout {
             withdrawals,
             cancellations,
         ] = once;
-        let moment = Moment {
-            now: *now,
-            counts: counts.to_vec(),
-            payments: payments
-                .iter()
-                .map(|(currency, flow)| (*currency, *flow))
-                .collect(),
-            kept: kept.iter().map(|(currency, kept)| (*currency, *kept)).collect(),
-            violations: violations.iter().map(|(key, row)| (key.clone(), *row)).collect(),
-        };
         Lists {
             moment: Paged::from_iter([moment]),
+            orders: book.share(),
+            accounts: desk.ledger.share(),
             rules: rules.share(),
-            orders: OrderList {
-                slots_of: slots_of.share(),
-                blobs: slots.share(),
-            },
-            accounts: ledger.share(),
             owners: owners.share(),
             skus: skus.share(),
             products: products.share(),
@@ -148,20 +209,20 @@ impl Checkout {
             customers: customers.share(),
             grants: grants.share(),
             wallets: wallets.share(),
-            attention: raised.share(),
-            audit_stock: stock.share(),
-            audit_live: live.share(),
-            audit_granted: granted.share(),
-            audit_wallets: flows.share(),
-            once_rules: o_rules.share(),
-            once_receipts: receipts.share(),
-            once_adjustments: adjustments.share(),
-            once_campaigns: o_campaigns.share(),
-            once_topups: topups.share(),
-            once_withdrawals: withdrawals.share(),
-            once_cancellations: cancellations.share(),
-            carts: versions.share(),
-            reviews: posted.share(),
+            attention: desk.attention.share(),
+            audit_stock: desk.audit.stock.share(),
+            audit_live: desk.audit.live.share(),
+            audit_granted: desk.audit.granted.share(),
+            audit_wallets: desk.audit.wallets.share(),
+            once_rules: o_rules,
+            once_receipts: receipts,
+            once_adjustments: adjustments,
+            once_campaigns: o_campaigns,
+            once_topups: topups,
+            once_withdrawals: withdrawals,
+            once_cancellations: cancellations,
+            carts,
+            reviews,
         }
     }
 }
@@ -175,8 +236,8 @@ fn twice(kind: Kind) -> impl FnOnce(u32) -> Damaged {
     move |number| damaged(kind, format!("entry {number} is there twice"))
 }
 
-fn ids(kind: Kind, listed: Listed<u64>, run: Run<'_>) -> Result<Once, Damaged> {
-    Once::restore(listed, run).map_err(twice(kind))
+fn ids(kind: Kind, listed: &mut Listed<u64>, run: Run<'_>) -> Result<Once, Damaged> {
+    Once::restore(take(listed), run).map_err(twice(kind))
 }
 
 /// The index of a list whose entries stand for something each.
@@ -192,159 +253,143 @@ fn index<T: Send + Sync>(
     Index::build(list.len(), &hash, &same, run).map_err(twice(kind))
 }
 
+/// What falls due.
+struct Due {
+    expiries: Deadlines<u32>,
+    windows: Deadlines<u32>,
+    answers: Deadlines<u32>,
+}
+
+impl Due {
+    fn of(orders: &mut ReadOrders, rules: &Paged<Rules>, now: Time) -> Result<Self, Damaged> {
+        let mut due = Due {
+            expiries: take(&mut orders.expiries),
+            windows: take(&mut orders.windows),
+            answers: Deadlines::new(),
+        };
+        // An order that is being paid may be past its deadline, which has then fallen due to no effect.
+        while due.expiries.pop(now.ms()).is_some() {}
+        for (number, issued) in take(&mut orders.issued) {
+            let wait_ms = rules[number as usize].payment_answer_max_s.checked_mul(1000);
+            if !wait_ms.is_some_and(|wait_ms| due.answers.append(issued, wait_ms)) {
+                return Err(damaged(Kind::Orders, "a command was issued beyond all times"));
+            }
+        }
+        Ok(due)
+    }
+}
+
+/// Each takes the lists that it needs. What they make names every field of it.
 impl Gathered {
-    /// The job that has this state.
-    pub(super) fn checkout(self, epoch: u64, run: Run<'_>) -> Result<Checkout, Damaged> {
-        self.check()?;
-        let Gathered {
-            moment,
-            rules,
-            orders,
-            accounts,
-            owners,
-            skus,
-            products,
-            texts,
-            campaign_ids,
-            campaigns,
-            customers,
+    fn intake(&mut self, counts: Vec<Vec<Counts>>, run: Run<'_>) -> Result<Intake, Damaged> {
+        let other = |_| damaged(Kind::Moment, "it has counts of other topics");
+        Ok(Intake {
+            once: [
+                ids(Kind::OnceRules, &mut self.once_rules, run)?,
+                ids(Kind::OnceReceipts, &mut self.once_receipts, run)?,
+                ids(Kind::OnceAdjustments, &mut self.once_adjustments, run)?,
+                ids(Kind::OnceCampaigns, &mut self.once_campaigns, run)?,
+                ids(Kind::OnceTopups, &mut self.once_topups, run)?,
+                ids(Kind::OnceWithdrawals, &mut self.once_withdrawals, run)?,
+                ids(Kind::OnceCancellations, &mut self.once_cancellations, run)?,
+            ],
+            counts: counts.try_into().map_err(other)?,
+            content: Content::new(),
+            carts: CartVersions {
+                versions: Prints::restore(take(&mut self.carts), run).map_err(twice(Kind::Carts))?,
+            },
+            reviews: ReviewIds {
+                posted: ids(Kind::Reviews, &mut self.reviews, run)?,
+            },
+            new_grants: Vec::new(),
+            accounts_before: self.owners.len(),
+        })
+    }
+
+    fn facts(&mut self, run: Run<'_>) -> Result<Facts, Damaged> {
+        let interner = |kind, texts: &mut Texts| Interner::restore(take(texts), run).map_err(twice(kind));
+        let (grants, wallets) = (take(&mut self.grants), take(&mut self.wallets));
+        let same_grant = |a: &Grant, b: &Grant| a.who() == b.who();
+        let same_wallet = |a: &Wallet, b: &Wallet| a.who() == b.who();
+        Ok(Facts {
+            rules: take(&mut self.rules),
+            skus: interner(Kind::Skus, &mut self.skus)?,
+            products: take(&mut self.products),
+            texts: interner(Kind::Texts, &mut self.texts)?,
+            campaign_ids: interner(Kind::CampaignIds, &mut self.campaign_ids)?,
+            campaigns: take(&mut self.campaigns),
+            customers: interner(Kind::Customers, &mut self.customers)?,
+            grant_numbers: index(Kind::Grants, &grants, Grant::hash, same_grant, run)?,
             grants,
+            wallet_numbers: index(Kind::Wallets, &wallets, Wallet::hash, same_wallet, run)?,
             wallets,
-            attention,
-            audit_stock,
-            audit_live,
-            audit_granted,
-            audit_wallets,
-            once_rules,
-            once_receipts,
-            once_adjustments,
-            once_campaigns,
-            once_topups,
-            once_withdrawals,
-            once_cancellations,
-            carts,
-            reviews,
-        } = self;
-        let moment = moment.into_iter().next().expect("there is one");
+            owners: take(&mut self.owners),
+        })
+    }
+
+    /// The job that has this state.
+    pub(super) fn checkout(mut self, epoch: u64, run: Run<'_>) -> Result<Checkout, Damaged> {
+        self.check()?;
         let Moment {
             now,
             counts,
             payments,
             kept,
             violations,
-        } = moment;
-        let counts: [Vec<Counts>; Topic::ALL.len()] = counts
-            .try_into()
-            .map_err(|_| damaged(Kind::Moment, "it has counts of other topics"))?;
-        let ReadOrders {
-            slots_of,
-            slots,
-            mut expiries,
-            windows,
-            issued,
-            reach: _,
-        } = *orders;
-        // Those of orders that are being paid since before they fell due: they do so only once they are not.
-        while expiries.pop(now.ms()).is_some() {}
-        let mut answers = Deadlines::new();
-        for (number, issued) in issued {
-            let wait_ms = rules[number as usize].payment_answer_max_s.checked_mul(1000);
-            let fits = wait_ms.is_some_and(|wait_ms| answers.append(issued, wait_ms));
-            if !fits {
-                return Err(damaged(Kind::Orders, "a command was issued beyond all times"));
-            }
-        }
-        let ledger = Ledger::restore(accounts)
-            .map_err(|number| damaged(Kind::Accounts, format!("account {} does not add up", number.0)))?;
-        let interner = |kind, texts| Interner::restore(texts, run).map_err(twice(kind));
-        let once = [
-            ids(Kind::OnceRules, once_rules, run)?,
-            ids(Kind::OnceReceipts, once_receipts, run)?,
-            ids(Kind::OnceAdjustments, once_adjustments, run)?,
-            ids(Kind::OnceCampaigns, once_campaigns, run)?,
-            ids(Kind::OnceTopups, once_topups, run)?,
-            ids(Kind::OnceWithdrawals, once_withdrawals, run)?,
-            ids(Kind::OnceCancellations, once_cancellations, run)?,
-        ];
-        let intake = Intake {
-            once,
-            counts,
-            content: Content::new(),
-            carts: CartVersions {
-                versions: Prints::restore(carts, run).map_err(twice(Kind::Carts))?,
-            },
-            reviews: ReviewIds {
-                posted: ids(Kind::Reviews, reviews, run)?,
-            },
-            new_grants: Vec::new(),
-            accounts_before: ledger.len(),
-        };
-        let facts = Facts {
-            rules,
-            skus: interner(Kind::Skus, skus)?,
-            products,
-            texts: interner(Kind::Texts, texts)?,
-            campaign_ids: interner(Kind::CampaignIds, campaign_ids)?,
-            campaigns,
-            customers: interner(Kind::Customers, customers)?,
-            grant_numbers: index(Kind::Grants, &grants, Grant::hash, |a, b| a.who() == b.who(), run)?,
-            grants,
-            wallet_numbers: index(
-                Kind::Wallets,
-                &wallets,
-                Wallet::hash,
-                |a, b| a.who() == b.who(),
-                run,
-            )?,
-            wallets,
-            owners,
-        };
-        let audit = Audit {
-            stock: audit_stock,
-            live: audit_live,
-            granted: audit_granted,
-            wallets: audit_wallets,
-            payments: payments.into_iter().collect(),
-            kept: kept.into_iter().collect(),
-            money_touched: false,
-            violations: violations.into_iter().collect(),
-            changed: BTreeMap::new(),
-        };
+        } = take(&mut self.moment)
+            .into_iter()
+            .next()
+            .expect("it was checked to have one");
+        let intake = self.intake(counts, run)?;
+        let due = Due::of(&mut self.orders, &self.rules, now)?;
+        let unsound =
+            |number: AccountNo| damaged(Kind::Accounts, format!("entry {} does not add up", number.0));
         let mut raised = Standing::default();
-        for (key, what) in attention {
+        for (key, what) in take(&mut self.attention) {
             raised.insert(key, what);
         }
         let desk = Desk {
             epoch: Epoch(epoch),
             now,
             cause: None,
-            ledger,
-            facts,
-            expiries,
-            windows,
-            answers,
+            ledger: Ledger::restore(take(&mut self.accounts)).map_err(unsound)?,
+            facts: self.facts(run)?,
+            expiries: due.expiries,
+            windows: due.windows,
+            answers: due.answers,
             attention: Attention {
                 raised,
                 before: BTreeMap::new(),
             },
-            audit,
+            audit: Audit {
+                stock: self.audit_stock,
+                live: self.audit_live,
+                granted: self.audit_granted,
+                wallets: self.audit_wallets,
+                payments: payments.into_iter().collect(),
+                kept: kept.into_iter().collect(),
+                money_touched: false,
+                violations: violations.into_iter().collect(),
+                changed: BTreeMap::new(),
+            },
             holders: BTreeMap::new(),
             entries: DeltaBuilder::new(View::WalletEntries),
         };
         let book = Book {
-            slots_of: Prints::restore(slots_of, run).map_err(twice(Kind::Orders))?,
-            slots,
+            slots_of: Prints::restore(self.orders.slots_of, run).map_err(twice(Kind::Orders))?,
+            slots: self.orders.slots,
             touched: Vec::new(),
             kept: Kept::default(),
             spare: None,
             bytes: Vec::new(),
         };
+        let (rows, before) = (Rows::default(), Order::default());
         Ok(Checkout {
             desk,
             book,
             intake,
-            rows: Rows::default(),
-            before: Order::default(),
+            rows,
+            before,
             teller: Teller::default(),
         })
     }
