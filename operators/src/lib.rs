@@ -7,12 +7,16 @@
 //! - [`interner`]: texts as small numbers.
 //! - [`slots`]: many small blobs of bytes, compactly.
 //! - [`epochs`]: the changes of a collection, an epoch at a time.
+//! - [`keyed`]: keyed records to a collection.
+//! - [`base`]: collections that are dumped at an epoch and fed in again.
 //! - [`ranking`]: an incremental top k.
 //! - [`route`]: which worker does what.
 
+pub mod base;
 pub mod deadlines;
 pub mod epochs;
 pub mod interner;
+pub mod keyed;
 
 pub mod ledger;
 pub mod once;
