@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use contract::log::Topic;
-use contract::views::{CHECKOUT_VIEWS, View};
+use contract::views::View;
 use sinks::Sink as _;
 use sinks::sqlite::{self, SqliteViews, Synchronous};
 use streams::embedded::{self, Fsync};
@@ -17,7 +17,7 @@ use crate::Failure;
 use crate::config::Config;
 
 /// The views that the jobs keep.
-pub const VIEWS: &[View] = View::ALL.split_at(CHECKOUT_VIEWS).0;
+pub const VIEWS: &[View] = View::ALL;
 
 /// Partitions of each topic.
 pub const PARTITIONS: u32 = 1;

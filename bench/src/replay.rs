@@ -16,7 +16,7 @@ use contract::delta::Delta;
 use contract::installation::Installation;
 use contract::log::{Binding, Epoch, Topic};
 use contract::time::Time;
-use contract::views::{CHECKOUT_VIEWS, View};
+use contract::views::View;
 use runtime::chunk::Decoded;
 use runtime::clock::{Clock as _, SystemClock};
 use runtime::conductor::{Conductor, Flight, Mark, Turn};
@@ -34,7 +34,7 @@ use crate::{Figure, Settings};
 
 const ORDERS: u64 = 2_000_000;
 /// The views of the jobs.
-pub const VIEWS: &[View] = View::ALL.split_at(CHECKOUT_VIEWS).0;
+pub const VIEWS: &[View] = View::ALL;
 /// Everything is over by then; if not, something hangs.
 const PATIENCE: Duration = Duration::from_secs(3600);
 

@@ -71,14 +71,18 @@ impl Semigroup for Sums {
     }
 }
 
-/// Calls `each` with every group that the sales of the news belong to, and what changes there.
-pub fn spread(news: &News, mut each: impl FnMut(Group, Sums)) {
+/// Calls `each` with every group that the sales of the news belong to, and what changes there; `bought` with
+/// each customer, each product of theirs, and how many more or fewer orders of it they have.
+pub fn spread(news: &News, mut each: impl FnMut(Group, Sums), mut bought: impl FnMut(u32, u32, isize)) {
     let mut lines = news.lines.as_slice();
     let mut products = Vec::new();
     for sale in &news.sales {
         let (mine, others) = lines.split_at(sale.lines as usize);
         lines = others;
         spread_sale(sale, mine, &mut products, &mut each);
+        for of_product in products.chunk_by(|a, b| a.0 == b.0) {
+            bought(sale.customer, of_product[0].0, if sale.counts { 1 } else { -1 });
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The jobs: pure functions from streams to views. No I/O, no clock, no randomness.
 
 pub mod carts;
+pub mod catalog;
 pub mod checkout;
 pub mod dashboards;
 pub mod jobs;

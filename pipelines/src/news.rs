@@ -9,6 +9,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::carts::CartChange;
+use crate::catalog::ProductChange;
+use crate::reviews::ReviewChange;
+
 /// What a number stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Named {
@@ -87,6 +91,12 @@ pub struct News {
     pub lines: Vec<SaleLine>,
     /// Levels that changed.
     pub spent: Vec<Spent>,
+    /// Records of products that count, in log order.
+    pub products: Vec<(u32, ProductChange)>,
+    /// Records of carts that count, in log order: customer, the cart's version afterwards, what it does.
+    pub carts: Vec<(u32, i64, CartChange)>,
+    /// Records of reviews that count, in log order.
+    pub reviews: Vec<(Arc<str>, ReviewChange)>,
 }
 
 impl News {
@@ -98,7 +108,12 @@ impl News {
             sales,
             lines,
             spent,
+            products,
+            carts,
+            reviews,
         } = self;
-        names.is_empty() && sales.is_empty() && lines.is_empty() && spent.is_empty()
+        let sold = !(sales.is_empty() && lines.is_empty() && spent.is_empty());
+        let told = !(names.is_empty() && products.is_empty() && carts.is_empty() && reviews.is_empty());
+        !sold && !told
     }
 }

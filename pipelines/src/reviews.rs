@@ -1,9 +1,13 @@
-//! Reviews. Here: which records of `reviews` count (contract, section 1). The job that shows reviews builds
-//! on it.
+//! Reviews: which records of `reviews` count (contract, section 1), and what they do to a review.
+
+use std::sync::Arc;
 
 use contract::content::Fingerprint;
 use contract::decode::Reason;
+use differential_dataflow::difference::{IsZero, Multiply, Semigroup};
+use operators::keyed::Change;
 use operators::once::{Once, Verdict};
+use serde::{Deserialize, Serialize};
 
 use crate::checkout::Fate;
 
@@ -39,5 +43,96 @@ impl ReviewIds {
             ),
             Verdict::Same | Verdict::Other => Fate::Applied,
         }
+    }
+}
+
+/// What a customer wrote.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Review {
+    /// The product, by number.
+    pub product: u32,
+    /// The customer, by number.
+    pub customer: u32,
+    /// 1 to 5.
+    pub rating: u8,
+    /// What was written.
+    pub text: Arc<str>,
+    /// A JSON list.
+    pub images: Arc<str>,
+}
+
+/// What a record does to a review.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ReviewChange {
+    /// It is this.
+    Put(Arc<Review>),
+    /// Another rating or text.
+    Edit(Option<u8>, Option<Arc<str>>),
+    /// It is gone.
+    Delete,
+}
+
+impl Change for ReviewChange {
+    type Sub = ();
+    type Value = Arc<Review>;
+    const LEAST: () = ();
+
+    fn sub(&self) -> Option<()> {
+        Some(())
+    }
+
+    fn apply(&self, row: Option<&Arc<Review>>) -> Option<Arc<Review>> {
+        match self {
+            ReviewChange::Put(review) => Some(Arc::clone(review)),
+            ReviewChange::Delete => None,
+            // What is deleted stays so.
+            ReviewChange::Edit(rating, text) => row.map(|row| {
+                Arc::new(Review {
+                    rating: rating.unwrap_or(row.rating),
+                    text: text.clone().unwrap_or_else(|| Arc::clone(&row.text)),
+                    images: Arc::clone(&row.images),
+                    ..**row
+                })
+            }),
+        }
+    }
+
+    fn put((): (), row: Arc<Review>) -> Self {
+        ReviewChange::Put(row)
+    }
+}
+
+/// How many reviews give 1 to 5.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Ratings(pub [i64; 5]);
+
+impl Ratings {
+    /// One review with a rating.
+    #[must_use]
+    pub fn one(rating: u8) -> Self {
+        let mut ratings = Ratings::default();
+        ratings.0[usize::from(rating - 1)] = 1;
+        ratings
+    }
+}
+
+impl IsZero for Ratings {
+    fn is_zero(&self) -> bool {
+        *self == Ratings::default()
+    }
+}
+
+impl Semigroup for Ratings {
+    fn plus_equals(&mut self, other: &Ratings) {
+        for (mine, more) in self.0.iter_mut().zip(other.0) {
+            *mine += more;
+        }
+    }
+}
+
+impl Multiply<isize> for Ratings {
+    type Output = Ratings;
+    fn multiply(self, by: &isize) -> Ratings {
+        Ratings(self.0.map(|count| count * *by as i64))
     }
 }

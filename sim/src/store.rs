@@ -9,7 +9,7 @@ use contract::digest::Digest;
 use contract::log::Epoch;
 use contract::tables::Tables;
 use contract::value::Value;
-use contract::views::{CHECKOUT_VIEWS, View};
+use contract::views::View;
 use sinks::decide::{fence, is_kept};
 use sinks::{Commit, Frontier, Hold, Sink, SinkError};
 
@@ -17,7 +17,7 @@ use crate::canary::Canary;
 use crate::file_store::{Directory, FileStore};
 
 /// The views of the job.
-pub const VIEWS: &[View] = View::ALL.split_at(CHECKOUT_VIEWS).0;
+pub const VIEWS: &[View] = View::ALL;
 
 /// What becomes of the next commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use contract::installation::Installation;
 use contract::log::Topic;
-use contract::views::{CHECKOUT_VIEWS, View};
+use contract::views::View;
 use millrace_api::{App, Config, Feed, Observed, Parts, Server, Status};
 use runtime::clock::SystemClock;
 use runtime::{Engine, Options, State};
@@ -66,7 +66,7 @@ impl Shop {
             &embedded::Config::new(installation, &topics),
         );
         let log: Arc<dyn Log> = Arc::new(log.expect("the log opens"));
-        let views = &View::ALL[..CHECKOUT_VIEWS];
+        let views = View::ALL;
         let store = sqlite::Config::new(directory.join("views.sqlite"), views);
         let mut store = SqliteViews::open(store).expect("the store opens");
         let readers = store.readers();

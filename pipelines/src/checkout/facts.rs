@@ -4,7 +4,7 @@
 use contract::discount::Discount;
 use contract::records::{CampaignCreated, ProductUpserted, RulesActivated};
 use contract::time::Time;
-use contract::values::{Amount, Currency};
+use contract::values::{Amount, Currency, LowStock};
 use operators::index::Index;
 use operators::interner::{Interner, hash};
 use operators::ledger::{AccountNo, Ledger};
@@ -82,6 +82,8 @@ pub struct Offer {
     pub store: Option<u32>,
     /// Its category, by number of its text.
     pub category: Option<u32>,
+    /// Its own threshold of low stock.
+    pub low_stock: Option<i64>,
 }
 
 /// A product or a sku that has stock.
@@ -276,8 +278,8 @@ impl Facts {
         (number, account)
     }
 
-    /// Puts a product up for sale as the record says.
-    pub fn upsert(&mut self, r: &ProductUpserted<'_>) {
+    /// Puts a product up for sale as the record says; its number.
+    pub fn upsert(&mut self, r: &ProductUpserted<'_>) -> u32 {
         let number = self.product(r.sku.get());
         let store = r.store_id.map(|store| self.texts.intern(store.get()));
         let category = r.category.map(|category| self.texts.intern(category.get()));
@@ -288,7 +290,9 @@ impl Facts {
             withdrawn: false,
             store,
             category,
+            low_stock: r.low_stock.map(LowStock::get),
         });
+        number
     }
 
     /// The product that is known under a sku, if any: its number and what is for sale.

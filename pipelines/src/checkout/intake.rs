@@ -5,8 +5,9 @@ use contract::content::{Content, Fingerprint};
 use contract::decode::{Reason, Rejected};
 use contract::log::{Epoch, Position, Topic};
 use contract::records::{
-    AttentionRaised, AttentionResolved, CampaignClosed, CampaignCreated, CouponClaimed, OrderPlaced,
-    ProductUpserted, Record, RulesActivated, StockAdjusted, StockReceived, WalletToppedUp, WalletWithdrawn,
+    AttentionRaised, AttentionResolved, CampaignClosed, CampaignCreated, CartCleared, CartItemSet,
+    CouponClaimed, OrderPlaced, ProductUpserted, Record, RulesActivated, StockAdjusted, StockReceived,
+    WalletToppedUp, WalletWithdrawn,
 };
 use contract::time::Time;
 use contract::views::{QuarantineRow, StreamCountsRow, View, WalletEntriesRow};
@@ -191,11 +192,7 @@ impl Checkout {
             Record::AttentionResolved(r) => self.attention_resolved(r),
             Record::ProductUpserted(r) => self.product_upserted(r),
             Record::ProductWithdrawn(r) => {
-                let number = self.desk.facts.skus.find(r.sku.get());
-                let product = number.map(|number| &mut self.desk.facts.products[number as usize]);
-                if let Some(offer) = product.and_then(|product| product.offer.as_mut()) {
-                    offer.withdrawn = true;
-                }
+                self.product_withdrawn(r.sku.get());
                 Fate::Applied
             }
             Record::StockReceived(r) => self.stock_received(record, r),
@@ -224,14 +221,11 @@ impl Checkout {
             | Record::PaymentDeclined(_)
             | Record::PaymentRefunded(_)
             | Record::RefundFailed(_) => self.with_order(record.key(), |job, t| job.order_asked(t, record)),
-            Record::CartItemSet(r) => self.intake.carts.judge(r.customer_id.get(), r.if_version),
-            Record::CartCleared(r) => self.intake.carts.judge(r.customer_id.get(), r.if_version),
-            Record::ReviewPosted(r) => {
-                let content = self.intake.content(record);
-                self.intake.reviews.posted(r.review_id.get(), content)
-            }
-            Record::ReviewEdited(r) => self.intake.reviews.known(r.review_id.get()),
-            Record::ReviewDeleted(r) => self.intake.reviews.known(r.review_id.get()),
+            Record::CartItemSet(_)
+            | Record::CartCleared(_)
+            | Record::ReviewPosted(_)
+            | Record::ReviewEdited(_)
+            | Record::ReviewDeleted(_) => self.others(record),
         }
     }
 
@@ -293,6 +287,7 @@ impl Checkout {
                 ));
             }
             rules.push(Rules::from(r));
+            job.low_stock.touch_all();
             Fate::Applied
         })
     }
@@ -326,8 +321,55 @@ impl Checkout {
                 return conflict(format!("stocked: expected {}, which can't change", known.stocked));
             }
         }
-        self.desk.facts.upsert(r);
+        let number = self.desk.facts.upsert(r);
+        self.low_stock.touch(number);
+        self.teller.product(number, r);
         Fate::Applied
+    }
+
+    fn product_withdrawn(&mut self, sku: &str) {
+        let Some(number) = self.desk.facts.skus.find(sku) else {
+            return;
+        };
+        if let Some(offer) = &mut self.desk.facts.products[number as usize].offer {
+            offer.withdrawn = true;
+            self.low_stock.touch(number);
+            self.teller.withdrawn(number);
+        }
+    }
+
+    /// Records of carts and reviews: whether they count is said here, what they do is another job's.
+    fn others(&mut self, record: &Record<'_>) -> Fate {
+        let Intake { carts, reviews, .. } = &mut self.intake;
+        let fate = match record {
+            Record::CartItemSet(CartItemSet {
+                customer_id,
+                if_version,
+                ..
+            })
+            | Record::CartCleared(CartCleared {
+                customer_id,
+                if_version,
+                ..
+            }) => match carts.judge(customer_id.get(), *if_version) {
+                Ok(version) => {
+                    self.teller.cart(record, version, &mut self.desk.facts);
+                    return Fate::Applied;
+                }
+                Err(fate) => fate,
+            },
+            Record::ReviewPosted(r) => {
+                let content = self.intake.content(record);
+                self.intake.reviews.posted(r.review_id.get(), content)
+            }
+            Record::ReviewEdited(r) => reviews.known(r.review_id.get()),
+            Record::ReviewDeleted(r) => reviews.known(r.review_id.get()),
+            _ => unreachable!("{} is decided here", record.kind()),
+        };
+        if fate == Fate::Applied {
+            self.teller.review(record, &mut self.desk.facts);
+        }
+        fate
     }
 
     fn stock_received(&mut self, record: &Record<'_>, r: &StockReceived<'_>) -> Fate {

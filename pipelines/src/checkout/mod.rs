@@ -25,6 +25,7 @@ mod facts;
 mod intake;
 mod json;
 mod lines;
+mod low_stock;
 mod order;
 mod pack;
 mod place;
@@ -47,6 +48,7 @@ pub use desk::Fate;
 use book::Book;
 use desk::Desk;
 use intake::Intake;
+use low_stock::LowStock;
 use order::Order;
 use rows::Rows;
 use tell::Teller;
@@ -63,6 +65,7 @@ pub struct Checkout {
     intake: Intake,
     rows: Rows,
     teller: Teller,
+    low_stock: LowStock,
     /// State of an order at the epoch's start: a buffer.
     before: Order,
 }

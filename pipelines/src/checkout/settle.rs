@@ -19,6 +19,8 @@ impl Checkout {
         self.intake.new_grants.clear();
         self.desk.holders.clear();
         self.write_counts();
+        let (facts, ledger) = (&self.desk.facts, &self.desk.ledger);
+        self.low_stock.write(facts, ledger, self.rows.of(View::LowStock));
         self.desk.attention.write(self.rows.of(View::Attention));
         self.desk.audit.write(self.rows.of(View::Audits));
         std::mem::swap(self.rows.of(View::WalletEntries), &mut self.desk.entries);
@@ -103,6 +105,7 @@ impl Checkout {
 
     fn write_stock(&mut self, product: u32, before: Levels, levels: Levels) {
         self.teller.stock(product, before, levels);
+        self.low_stock.touch(product);
         let sku = self.desk.facts.skus.get(product);
         let Levels {
             on_hand, held, spent, ..

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
+use contract::records::{ProductUpserted, Record};
+use contract::values::Rating;
 use operators::interner::Interner;
 use operators::ledger::Levels;
 
 use super::Checkout;
 use super::facts::Facts;
 use super::order::Order;
+use crate::carts::CartChange;
+use crate::catalog::{Listed, Product, ProductChange, json_list};
 use crate::news::{Name, Named, News, Sale, SaleLine, Spent};
+use crate::reviews::{Review, ReviewChange};
 
 /// News in the making, and how many numbers were told of each kind.
 #[derive(Debug, Default)]
@@ -71,6 +76,58 @@ impl Teller {
         }
     }
 
+    /// Tells that a product was upserted.
+    pub(super) fn product(&mut self, number: u32, r: &ProductUpserted<'_>) {
+        let product = Product::Known(Arc::new(Listed::from(r)), false);
+        self.news.products.push((number, ProductChange::Put(product)));
+    }
+
+    /// Tells that a product was withdrawn.
+    pub(super) fn withdrawn(&mut self, number: u32) {
+        self.news.products.push((number, ProductChange::Withdraw));
+    }
+
+    /// Tells of a record of `carts` that counts.
+    pub(super) fn cart(&mut self, record: &Record<'_>, version: i64, facts: &mut Facts) {
+        let (customer_id, change) = match record {
+            Record::CartItemSet(r) => {
+                let product = facts.product(r.sku.get());
+                (r.customer_id, CartChange::Set(product, r.quantity.get()))
+            }
+            Record::CartCleared(r) => (r.customer_id, CartChange::Clear),
+            _ => unreachable!("{} is not of carts", record.kind()),
+        };
+        let customer = facts.customers.intern(customer_id.get());
+        self.news.carts.push((customer, version, change));
+    }
+
+    /// Tells of a record of `reviews` that counts.
+    pub(super) fn review(&mut self, record: &Record<'_>, facts: &mut Facts) {
+        let (id, change) = match record {
+            Record::ReviewPosted(r) => {
+                let product = facts.product(r.sku.get());
+                if facts.products[product as usize].offer.is_none() {
+                    self.news.products.push((product, ProductChange::Name));
+                }
+                let review = Review {
+                    product,
+                    customer: facts.customers.intern(r.customer_id.get()),
+                    rating: rating(r.rating),
+                    text: r.text.get().into(),
+                    images: json_list(r.images.get().iter().map(|image| image.get())).into(),
+                };
+                (r.review_id, ReviewChange::Put(Arc::new(review)))
+            }
+            Record::ReviewEdited(r) => {
+                let text = r.text.map(|text| text.get().into());
+                (r.review_id, ReviewChange::Edit(r.rating.map(rating), text))
+            }
+            Record::ReviewDeleted(r) => (r.review_id, ReviewChange::Delete),
+            _ => unreachable!("{} is not of reviews", record.kind()),
+        };
+        self.news.reviews.push((id.get().into(), change));
+    }
+
     fn names(&mut self, facts: &Facts) {
         let kinds = [Named::Sku, Named::Customer, Named::Text];
         let interners: [&Interner; 3] = [&facts.skus, &facts.customers, &facts.texts];
@@ -84,6 +141,10 @@ impl Teller {
             }));
         }
     }
+}
+
+fn rating(rating: Rating) -> u8 {
+    u8::try_from(rating.get()).expect("a rating is 1 to 5")
 }
 
 impl Checkout {

@@ -7,6 +7,7 @@
 mod audit;
 mod ranks;
 mod row;
+mod shop;
 mod sums;
 
 use std::sync::Arc;
@@ -76,15 +77,15 @@ impl Show {
     /// The deltas of an epoch in which rows changed so: consolidated, and sorted.
     pub fn epoch(&mut self, epoch: u64, changes: &[(Row, isize)]) -> Vec<Delta> {
         for of_key in changes.chunk_by(|a, b| a.0.has_key_of(&b.0)) {
-            let new = of_key.iter().find(|(_, diff)| *diff > 0).map(|(row, _)| row);
-            let (any, diff) = &of_key[0];
-            match any {
-                Row::Name(_, name) => self.names.set(name),
-                Row::Candidate(candidate) => self.ranks.change(candidate, *diff, &self.names),
-                Row::Spent(product, units) => self.audit.spent(*product, *units, *diff),
-                Row::Group(group, _) => {
-                    of_key.iter().for_each(|(row, diff)| self.audit.group(row, *diff));
-                    sums::write(*group, new, &self.names, &mut self.deltas);
+            match &of_key[0] {
+                (Row::Name(_, name), _) => self.names.set(name),
+                (Row::Candidate(candidate), diff) => self.ranks.change(candidate, *diff, &self.names),
+                (Row::Spent(product, units), diff) => self.audit.spent(*product, *units, *diff),
+                (any, _) => {
+                    let rows = of_key.iter();
+                    rows.clone().for_each(|(row, diff)| self.audit.group(row, *diff));
+                    let new = rows.rev().find(|(_, diff)| *diff > 0).map(|(row, _)| row);
+                    self.row(epoch, any, new);
                 }
             }
         }
@@ -92,5 +93,53 @@ impl Show {
         self.audit.write(&self.names, self.deltas.of(View::Audits));
         let changed = self.deltas.0.iter_mut().filter(|builder| !builder.is_empty());
         changed.map(|builder| builder.finish(Epoch(epoch))).collect()
+    }
+    /// Writes the change of a row with the key of `any`: `new` is what it is now, if it is.
+    fn row(&mut self, epoch: u64, any: &Row, new: Option<&Row>) {
+        let Show { names, deltas, .. } = self;
+        let epoch = i64::try_from(epoch).expect("fewer than 2^63 epochs");
+        let sku = |number: u32| &**names.get(Named::Sku, number);
+        let customer = |number: u32| &**names.get(Named::Customer, number);
+        match any {
+            Row::Group(group, _) => sums::write(*group, new, names, deltas),
+            Row::Product(number, ..) => {
+                let row = match new {
+                    Some(Row::Product(_, listed, withdrawn)) => Some((&**listed, *withdrawn)),
+                    _ => None,
+                };
+                shop::product(sku(*number), epoch, row, deltas);
+            }
+            Row::Cart(number, version) => {
+                let version = match new {
+                    Some(Row::Cart(_, last)) => last,
+                    _ => version,
+                };
+                shop::cart(customer(*number), *version, epoch, deltas);
+            }
+            Row::CartItem(number, product, _) => {
+                let quantity = match new {
+                    Some(Row::CartItem(.., quantity)) => Some(*quantity),
+                    _ => None,
+                };
+                shop::cart_item(customer(*number), sku(*product), quantity, deltas);
+            }
+            Row::Document(id, ..) => {
+                let row = match new {
+                    Some(Row::Document(_, review, about, bought)) => {
+                        Some((&**review, about.as_deref(), *bought))
+                    }
+                    _ => None,
+                };
+                shop::document(id, epoch, row, names, deltas);
+            }
+            Row::Rating(number, _) => {
+                let ratings = match new {
+                    Some(Row::Rating(_, ratings)) => Some(*ratings),
+                    _ => None,
+                };
+                shop::rating(sku(*number), ratings, deltas);
+            }
+            Row::Name(..) | Row::Candidate(_) | Row::Spent(..) => {}
+        }
     }
 }

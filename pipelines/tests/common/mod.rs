@@ -35,7 +35,8 @@ impl Both {
         {
             self.tables.apply(&delta);
         }
-        let differences = self.tables.differences(self.oracle.tables(), VIEWS);
+        let mut differences = self.tables.differences(self.oracle.tables(), VIEWS);
+        differences.extend(self.tables.differences(self.oracle.tables(), &[View::LowStock]));
         if differences.is_empty() {
             return Ok(());
         }

@@ -63,6 +63,9 @@ const INDEXES: &[(&str, View, &str)] = &[
         View::WalletEntries,
         "customer_id, kind, entry_id",
     ),
+    ("products_by_category", View::Products, "category, sku"),
+    ("products_by_store", View::Products, "store_id, sku"),
+    ("reviews_by_product", View::ReviewDocuments, "sku, review_id"),
 ];
 
 /// The name of a type in SQL.

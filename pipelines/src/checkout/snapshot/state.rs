@@ -31,6 +31,7 @@ use crate::checkout::book::Book;
 use crate::checkout::desk::Desk;
 use crate::checkout::facts::{Facts, Grant, Rules, Wallet};
 use crate::checkout::intake::{Counts, Intake, KINDS};
+use crate::checkout::low_stock::LowStock;
 use crate::checkout::order::Order;
 use crate::checkout::rows::Rows;
 use crate::checkout::tell::Teller;
@@ -165,9 +166,11 @@ impl Checkout {
             before: _,
             // What other jobs were told by a process that is gone, they are told again.
             teller: _,
+            // It follows from products, stock and rules.
+            low_stock,
         } = self;
         assert!(
-            desk.is_idle() && rows.is_empty(),
+            desk.is_idle() && rows.is_empty() && low_stock.is_idle(),
             "a snapshot is taken between epochs"
         );
         let Facts {
@@ -385,6 +388,7 @@ impl Gathered {
         };
         let (rows, before) = (Rows::default(), Order::default());
         Ok(Checkout {
+            low_stock: LowStock::of(&desk.facts, &desk.ledger),
             desk,
             book,
             intake,

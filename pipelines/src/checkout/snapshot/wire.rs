@@ -56,7 +56,8 @@ wire_fields!(Offer {
     stocked,
     withdrawn,
     store,
-    category
+    category,
+    low_stock
 });
 wire_fields!(Product { offer, stock });
 wire_fields!(Campaign {

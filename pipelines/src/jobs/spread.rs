@@ -1,0 +1,118 @@
+//! Takes news apart into what each job hears, on another worker than the one that tells them.
+
+use std::sync::Arc;
+
+use operators::keyed::Keyed;
+use operators::route::away_from_first;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+
+use super::Changes;
+use crate::carts::CartChange;
+use crate::catalog::ProductChange;
+use crate::dashboards::{self, Group, Sums};
+use crate::news::News;
+use crate::reviews::ReviewChange;
+use crate::show::Row;
+
+/// Records of an epoch.
+type Records<'s, K, C> = StreamVec<'s, u64, (Keyed<K, C>, u64)>;
+
+/// What the jobs hear.
+pub(super) struct Heard<'s> {
+    /// What sales add to the sums of groups.
+    pub sums: Changes<'s, (Group, ()), Sums>,
+    /// Orders that customers have of products.
+    pub bought: Changes<'s, ((u32, u32), ()), isize>,
+    /// Rows that are rows already.
+    pub rows: Changes<'s, Row, isize>,
+    /// Records of products.
+    pub products: Records<'s, u32, ProductChange>,
+    /// Records of carts.
+    pub carts: Records<'s, u32, CartChange>,
+    /// Records of reviews.
+    pub reviews: Records<'s, Arc<str>, ReviewChange>,
+}
+
+/// Rows that are not made by a job: names, for everybody; levels; carts' versions.
+fn rows(news: &News, workers: usize, mut give: impl FnMut(Row, isize)) {
+    for to in 0..workers {
+        news.names
+            .iter()
+            .for_each(|name| give(Row::Name(to, name.clone()), 1));
+    }
+    for spent in &news.spent {
+        for (units, diff) in [(spent.before, -1), (spent.after, 1)] {
+            if units != 0 {
+                give(Row::Spent(spent.product, units), diff);
+            }
+        }
+    }
+    for (customer, version, _) in &news.carts {
+        give(Row::Cart(*customer, *version), 1);
+    }
+}
+
+fn numbered<T>(records: Vec<T>) -> impl Iterator<Item = (u32, T)> {
+    (0..).zip(records)
+}
+
+/// Takes news apart.
+pub(super) fn spread(news: StreamVec<'_, u64, News>, workers: usize) -> Heard<'_> {
+    let mut builder = OperatorBuilder::new("spread".to_owned(), news.scope());
+    let mut turn = 0;
+    let pact = Exchange::new(move |_: &News| {
+        turn += 1;
+        away_from_first(turn, workers)
+    });
+    let mut input = builder.new_input(news, pact);
+    let (sums, sums_heard) = builder.new_output();
+    let (bought, bought_heard) = builder.new_output();
+    let (row, rows_heard) = builder.new_output();
+    let (products, products_heard) = builder.new_output();
+    let (carts, carts_heard) = builder.new_output();
+    let (reviews, reviews_heard) = builder.new_output();
+    let (mut sums, mut bought) = (OutputBuilder::from(sums), OutputBuilder::from(bought));
+    let (mut row, mut products) = (OutputBuilder::from(row), OutputBuilder::from(products));
+    let (mut carts, mut reviews) = (OutputBuilder::from(carts), OutputBuilder::from(reviews));
+    builder.build(move |_| {
+        move |_| {
+            let (mut sums, mut bought, mut row) = (sums.activate(), bought.activate(), row.activate());
+            let (mut products, mut carts) = (products.activate(), carts.activate());
+            let mut reviews = reviews.activate();
+            input.for_each_time(|time, data| {
+                let at = *time.time();
+                let (mut sums, mut bought) = (sums.session(&time), bought.session(&time));
+                let (mut row, mut products) = (row.session(&time), products.session(&time));
+                let (mut carts, mut reviews) = (carts.session(&time), reviews.session(&time));
+                for news in data.flat_map(|batch| batch.drain(..)) {
+                    rows(&news, workers, |shown, diff| row.give((shown, at, diff)));
+                    dashboards::spread(
+                        &news,
+                        |group, more| sums.give(((group, ()), at, more)),
+                        |customer, product, diff| bought.give((((customer, product), ()), at, diff)),
+                    );
+                    for (number, (product, change)) in numbered(news.products) {
+                        products.give(((product, number, change), at));
+                    }
+                    for (number, (customer, _, change)) in numbered(news.carts) {
+                        carts.give(((customer, number, change), at));
+                    }
+                    for (number, (id, change)) in numbered(news.reviews) {
+                        reviews.give(((id, number, change), at));
+                    }
+                }
+            });
+        }
+    });
+    Heard {
+        sums: sums_heard,
+        bought: bought_heard,
+        rows: rows_heard,
+        products: products_heard,
+        carts: carts_heard,
+        reviews: reviews_heard,
+    }
+}
