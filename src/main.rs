@@ -61,6 +61,10 @@ enum Command {
     Up {
         #[command(flatten)]
         settings: Settings,
+        /// Quarantine a record that can't be decided, as a fault of ours trips at it, in every replay from now
+        /// on. One that was decided can't be skipped.
+        #[arg(long, value_name = "TOPIC/PARTITION/OFFSET")]
+        skip: Vec<up::Skip>,
     },
     /// Decide a real month of orders, show what became of them, and keep a shop running.
     ///
@@ -351,12 +355,12 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<(), Failure> {
     let config = match &command {
-        Command::Up { settings } => Some(settings.load()?),
+        Command::Up { settings, .. } => Some(settings.load()?),
         _ => None,
     };
     logging(config.as_ref())?;
     match command {
-        Command::Up { .. } => up::run(&config.unwrap_or_default()),
+        Command::Up { skip, .. } => up::run(&config.unwrap_or_default(), &skip),
         Command::Config(command) => configured(&command),
         Command::Demo(args) => demo::run(&args),
         Command::Generate(args) => generate::run(&args),

@@ -204,6 +204,7 @@ fn replay(made: &Made, path: Option<&Path>, workers: usize) -> Result<Replayed, 
         me: "bench".to_owned(),
         binds: false,
         limits: Limits::default(),
+        skips: Vec::new(),
         checkpoints: None,
     };
     let (start, cpu) = (Instant::now(), cpu_seconds());

@@ -154,7 +154,7 @@ impl Node {
         let delivery = Delivery::open(sink, ours, workers, Default::default());
         let mut delivery = delivery.map_err(|error| down_of_store(&error))?;
         let is_first = delivery.found().is_none();
-        let taken = conductor.take(now).map_err(|error| down_of_log(&error))?;
+        let taken = conductor.take(now, &[]).map_err(|error| down_of_log(&error))?;
         delivery.holds(taken.number);
         let (tell, yields) = channel();
         let dataflow =

@@ -79,6 +79,7 @@ impl Shop {
             me: "test".to_owned(),
             binds: true,
             limits: Limits::default(),
+            skips: Vec::new(),
             checkpoints: None,
         };
         let clock = Arc::new(SystemClock::new());
