@@ -34,6 +34,7 @@ use crate::clock::{Clock, Now};
 use crate::conductor::{Conductor, ConductorError, Turn};
 use crate::dataflow::{Dataflow, WORKERS_MAX, Yield};
 use crate::delivery::{Delivered, Delivery};
+use crate::latency::Latencies;
 use crate::progress::{Progress, Shared, State};
 use crate::queue::Depth;
 
@@ -170,6 +171,12 @@ impl Engine {
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.shared.get()
+    }
+
+    /// How long epochs took until they were visible.
+    #[must_use]
+    pub fn latencies(&self) -> Latencies {
+        self.shared.latencies()
     }
 
     /// How many chunks of records are on their way to be decided.

@@ -13,9 +13,11 @@ pub mod conductor;
 pub mod dataflow;
 pub mod delivery;
 pub mod engine;
+mod latency;
 pub mod panics;
 mod progress;
 pub mod queue;
 
 pub use engine::{Engine, EngineError, Options};
+pub use latency::Latencies;
 pub use progress::{Progress, State};

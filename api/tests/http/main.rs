@@ -3,6 +3,8 @@
 mod bad_input;
 mod changes;
 mod client;
+mod load;
+mod metrics;
 mod reads;
 mod shop;
 mod story;
