@@ -38,6 +38,7 @@ use crate::clock::Clock;
 use crate::conductor::{Conductor, ConductorError, Mark, check_skips};
 use crate::dataflow::{Dataflow, WORKERS_MAX, Yield};
 use crate::delivery::Delivery;
+use crate::latency::Latencies;
 use crate::progress::{Progress, Shared, State};
 use crate::queue::Depth;
 use crate::restart::{self, RestartError};
@@ -235,6 +236,12 @@ impl Engine {
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.shared.get()
+    }
+
+    /// How long epochs took until they were visible.
+    #[must_use]
+    pub fn latencies(&self) -> Latencies {
+        self.shared.latencies()
     }
 
     /// How many chunks of records are on their way to be decided.
