@@ -24,7 +24,7 @@ use contract::delta::Delta;
 use contract::log::Epoch;
 use contract::time::Time;
 use pipelines::checkout::Checkout;
-use pipelines::jobs;
+use pipelines::jobs::{self, Bases};
 use pipelines::news::News;
 use serde::{Deserialize, Serialize};
 use timely::communication::WorkerGuards;
@@ -233,8 +233,8 @@ fn work<H: From<Yield> + 'static>(
         let entering = scope.input_from(&mut input);
         let decided = decide(decode(entering), spares, depth);
         let (changes, news) = decided.ok_err(|decided| decided);
-        let parts = jobs::build(news);
-        outbox(changes.concat(parts.map(Leaving::Part)), index, to);
+        let (parts, bases) = jobs::build(news, 0);
+        outbox(changes.concat(parts.map(Leaving::Part)), bases, index, to);
     });
     loop {
         let mut heard = 0;
@@ -404,7 +404,7 @@ impl Decider {
 }
 
 /// Hands out what this worker yields.
-fn outbox<H>(leaving: StreamVec<'_, u64, Leaving>, index: usize, to: Sender<H>)
+fn outbox<H>(leaving: StreamVec<'_, u64, Leaving>, bases: Bases, index: usize, to: Sender<H>)
 where
     H: From<Yield> + 'static,
 {
@@ -422,6 +422,7 @@ where
         });
         let next = frontier.frontier().first().copied();
         if let Some(next) = next.filter(|next| *next > through + 1) {
+            bases.through(next);
             through = next - 1;
             let _ = to.send(Yield::Through(index, Epoch(through)).into());
         }

@@ -4,7 +4,7 @@
 //! told each level of each product.
 
 use contract::delta::DeltaBuilder;
-use contract::views::LowStockRow;
+use contract::views::{LowStockRow, View};
 use operators::ledger::Ledger;
 
 use super::facts::Facts;
@@ -28,6 +28,13 @@ impl LowStock {
     /// The rules changed.
     pub fn touch_all(&mut self) {
         self.all = true;
+    }
+
+    /// Finds out what the view shows.
+    pub fn restore(&mut self, facts: &Facts, ledger: &Ledger) {
+        *self = LowStock::default();
+        self.touch_all();
+        self.write(facts, ledger, &mut DeltaBuilder::new(View::LowStock));
     }
 
     /// Writes the rows that changed.

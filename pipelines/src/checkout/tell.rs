@@ -153,4 +153,13 @@ impl Checkout {
         self.teller.names(&self.desk.facts);
         std::mem::take(&mut self.teller.news)
     }
+
+    /// After a restart, at the epoch of the checkpoint: all names, to be told once more. Also finds out what
+    /// `low_stock` shows, which follows from the rest.
+    pub fn restored(&mut self) -> News {
+        self.teller = Teller::default();
+        let (facts, ledger) = (&self.desk.facts, &self.desk.ledger);
+        self.low_stock.restore(facts, ledger);
+        self.take_news()
+    }
 }
