@@ -154,12 +154,18 @@ impl Checkout {
         std::mem::take(&mut self.teller.news)
     }
 
-    /// After a restart, at the epoch of the checkpoint: all names, to be told once more. Also finds out what
-    /// `low_stock` shows, which follows from the rest.
+    /// After a restart, at the epoch of the checkpoint: all names, and what is spent, to be told once more. Also
+    /// finds out what `low_stock` shows, which follows from the rest.
     pub fn restored(&mut self) -> News {
         self.teller = Teller::default();
         let (facts, ledger) = (&self.desk.facts, &self.desk.ledger);
         self.low_stock.restore(facts, ledger);
+        for (product, facts) in (0..).zip(&facts.products) {
+            if let Some(stock) = facts.stock {
+                self.teller
+                    .stock(product, Levels::default(), ledger.levels(stock));
+            }
+        }
         self.take_news()
     }
 }

@@ -10,7 +10,7 @@ use contract::views::View;
 use generator::Rng;
 use millrace_pipelines::checkout::Checkout;
 use millrace_pipelines::jobs::{self, BaseRow};
-use millrace_pipelines::news::News;
+use millrace_pipelines::news::{News, Spent};
 use timely::dataflow::InputHandle;
 use timely::dataflow::operators::probe::{Handle, Probe};
 use timely::dataflow::operators::{Input, Inspect};
@@ -66,6 +66,20 @@ pub struct Yielded {
     pub dump: Vec<Vec<u8>>,
 }
 
+/// What is spent after an epoch, as a restart tells it.
+fn spent(told: &Told, epoch: u64) -> Vec<Spent> {
+    let mut last = BTreeMap::new();
+    for news in told.news.iter().take(usize::try_from(epoch).expect("few epochs")) {
+        last.extend(news.spent.iter().map(|spent| (spent.product, spent.after)));
+    }
+    let spent = |(product, after)| Spent {
+        product,
+        before: 0,
+        after,
+    };
+    last.into_iter().map(spent).collect()
+}
+
 /// Runs the jobs over what was told.
 pub fn run(told: &Arc<Told>, plan: Plan) -> Yielded {
     let yielded: Arc<Mutex<(BTreeMap<u64, Vec<Delta>>, Vec<Vec<u8>>)>> = Arc::default();
@@ -98,8 +112,10 @@ pub fn run(told: &Arc<Told>, plan: Plan) -> Yielded {
                     .iter()
                     .take(usize::try_from(plan.start).expect("few epochs"));
                 let names = names.flat_map(|news| news.names.iter().cloned()).collect();
+                let spent = spent(&told, plan.start);
                 input.send(News {
                     names,
+                    spent,
                     ..News::default()
                 });
             }
