@@ -137,7 +137,8 @@ fn apply<K: Data, C: Change>(
 }
 
 /// Applies records to rows; gives the changes of rows, where `pact` brings the records of a key together.
-/// The rows themselves stay in what comes second.
+/// The rows themselves stay in what comes second, which must be told how far epochs are
+/// ([`Kept::through`]): only then does it forget history.
 pub fn keyed<'s, K, C, P>(
     records: StreamVec<'s, u64, (Keyed<K, C>, u64)>,
     pact: P,
@@ -182,9 +183,6 @@ where
                     .insert(builder.done(Description::new(lower.clone(), upper.clone(), since)));
                 lower = upper;
                 output.session(&capability).give_iterator(updates.into_iter());
-            }
-            if let Some(next) = frontier.frontier().first() {
-                rows.through(*next);
             }
             rows.trace().exert();
         }

@@ -272,6 +272,7 @@ impl Node {
             let stuck = |error| Down::Refuses(format!("the workers don't decide epoch {}: {error}", last.0));
             match self.yields.recv_timeout(STUCK).map_err(stuck)? {
                 Yield::Changes(of_epoch) => changes.push(of_epoch),
+                told @ (Yield::Rows(_) | Yield::AllRows(_)) => self.hear(told)?,
                 Yield::Part(epoch, deltas) => parts.entry(epoch).or_default().push(deltas),
                 Yield::Through(worker, epoch) => through[worker] = through[worker].max(epoch),
             }
