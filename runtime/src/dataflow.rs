@@ -232,7 +232,8 @@ fn work<H: From<Yield> + 'static>(
     worker.dataflow(|scope| {
         let entering = scope.input_from(&mut input);
         let decided = decide(decode(entering), spares, depth);
-        let (changes, news) = decided.ok_err(|decided| decided);
+        // No errors: `Err` is what leaves at once.
+        let (news, changes) = decided.ok_err(|decided| decided);
         let (parts, bases) = jobs::build(news, 0);
         outbox(changes.concat(parts.map(Leaving::Part)), bases, index, to);
     });
@@ -298,7 +299,7 @@ fn decide<'s>(
     arriving: StreamVec<'s, u64, Arriving>,
     spares: Option<Receiver<Vec<Delta>>>,
     depth: Depth,
-) -> StreamVec<'s, u64, Result<Leaving, News>> {
+) -> StreamVec<'s, u64, Result<News, Leaving>> {
     let pact = Exchange::new(|_: &Arriving| 0);
     arriving.unary_frontier(pact, "decide", |capability, _| {
         drop(capability);
@@ -340,9 +341,9 @@ fn decide<'s>(
                 );
                 let (changes, news) = decider.end(Epoch(epoch));
                 let mut session = output.session(&capability);
-                session.give(Ok(Leaving::Changes(changes)));
+                session.give(Err(Leaving::Changes(changes)));
                 if !news.is_empty() {
-                    session.give(Err(news));
+                    session.give(Ok(news));
                 }
             }
         }
