@@ -252,7 +252,8 @@ fn work<H: From<Yield> + 'static>(
     let bases = worker.dataflow(|scope| {
         let entering = scope.input_from(&mut input);
         let decided = decide(decode(entering), begin, depth);
-        let (changes, news) = decided.ok_err(|decided| decided);
+        // No errors: `Err` is what leaves at once.
+        let (news, changes) = decided.ok_err(|decided| decided);
         let (parts, bases) = jobs::build(news, start);
         let bases = Rc::new(bases);
         let leaving = changes.concat(parts.map(Leaving::Part));

@@ -71,10 +71,13 @@ fn apply(rows: &mut Rows, (key, change): &(u8, Do)) {
     }
 }
 
+type RowChange = (((u8, u8), i8), isize);
+type Records = Vec<(Keyed<u8, Do>, u64)>;
+
 /// What the operator yields: the rows after each epoch, by its changes, and what a dump at `dump` wrote.
 #[derive(Default)]
 struct Seen {
-    changes: BTreeMap<u64, Vec<(((u8, u8), i8), isize)>>,
+    changes: BTreeMap<u64, Vec<RowChange>>,
     dump: Rows,
 }
 
@@ -82,8 +85,7 @@ fn run(epochs: Vec<Epoch>, cuts: Vec<usize>, workers: usize, dump: u64, slice: u
     let seen: Arc<Mutex<Seen>> = Arc::default();
     let out = Arc::clone(&seen);
     let guards = timely::execute(timely::Config::process(workers), move |worker| {
-        let mut input: InputHandle<u64, CapacityContainerBuilder<Vec<(Keyed<u8, Do>, u64)>>> =
-            InputHandle::new();
+        let mut input: InputHandle<u64, CapacityContainerBuilder<Records>> = InputHandle::new();
         let (probe, peers, index) = (Handle::new(), worker.peers(), worker.index());
         let to = Arc::clone(&out);
         let rows = worker.dataflow(|scope| {

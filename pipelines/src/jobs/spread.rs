@@ -101,7 +101,7 @@ where
     fn restore(&mut self, row: BaseRow) {
         match row {
             BaseRow::Product(number, product) => {
-                (self.products)((number, 0, ProductChange::put((), product)))
+                (self.products)((number, 0, ProductChange::put((), product)));
             }
             BaseRow::CartItem(customer, product, quantity) => {
                 (self.carts)((customer, 0, CartChange::put(product, quantity)));

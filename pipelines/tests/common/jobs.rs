@@ -40,6 +40,9 @@ pub fn tell(log: &History) -> Told {
     Told { news, deltas }
 }
 
+/// Parts of deltas by epoch, and of the dump.
+type Parts = (BTreeMap<u64, Vec<Delta>>, Vec<Vec<u8>>);
+
 /// How the jobs are run.
 #[derive(Clone, Default)]
 pub struct Plan {
@@ -82,7 +85,7 @@ fn spent(told: &Told, epoch: u64) -> Vec<Spent> {
 
 /// Runs the jobs over what was told.
 pub fn run(told: &Arc<Told>, plan: Plan) -> Yielded {
-    let yielded: Arc<Mutex<(BTreeMap<u64, Vec<Delta>>, Vec<Vec<u8>>)>> = Arc::default();
+    let yielded: Arc<Mutex<Parts>> = Arc::default();
     let (to, told) = (Arc::clone(&yielded), Arc::clone(told));
     let config = timely::Config::process(plan.workers);
     let guards = timely::execute(config, move |worker| {

@@ -43,7 +43,7 @@ pub fn decide<'s>(
     arriving: StreamVec<'s, u64, Arriving>,
     begin: Begin,
     depth: Depth,
-) -> StreamVec<'s, u64, Result<Leaving, News>> {
+) -> StreamVec<'s, u64, Result<News, Leaving>> {
     let pact = Exchange::new(|_: &Arriving| 0);
     arriving.unary_frontier(pact, "decide", |capability, _| {
         let Begin { job, start, news } = begin;
@@ -59,7 +59,7 @@ pub fn decide<'s>(
         let mut arrived: BTreeMap<u64, Arrived> = BTreeMap::new();
         move |(input, frontier), output| {
             if let Some((capability, news)) = begins.take().filter(|(_, news)| !news.is_empty()) {
-                output.session(&capability).give(Err(news));
+                output.session(&capability).give(Ok(news));
             }
             input.for_each_time(|time, data| {
                 let epoch = arrived.entry(*time.time()).or_insert_with(|| Arrived {
@@ -98,9 +98,9 @@ pub fn decide<'s>(
                 );
                 let (changes, news) = decider.end(Epoch(epoch), snapshot);
                 let mut session = output.session(&capability);
-                session.give(Ok(Leaving::Changes(changes)));
+                session.give(Err(Leaving::Changes(changes)));
                 if !news.is_empty() {
-                    session.give(Err(news));
+                    session.give(Ok(news));
                 }
             }
         }
