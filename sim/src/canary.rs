@@ -57,8 +57,7 @@ canaries! {
     OtherDigest "other-digest" "a checkpoint says another digest, which nobody compares with the store's",
     ForgottenGeneration "forgotten-generation" "a checkpoint does not say which generation is in force",
     TrimmedBeyond "trimmed-beyond" "the log is trimmed beyond where the oldest checkpoint ends",
-    PrunedOnly "pruned-only" "of the checkpoints the newest is removed as well",
-    ForgottenDeadline "forgotten-deadline" "after a checkpoint nobody knows of the deadlines before it",
+    PrunedOnly "pruned-only" "the checkpoint up to which the log was trimmed is removed",
 }
 
 impl Canary {

@@ -17,16 +17,16 @@ use contract::log::{Binding, Epoch};
 use contract::time::Time;
 use generator::Rng;
 use pipelines::checkout::LOGIC_VERSION;
+use runtime::checkpoint::Place;
 use runtime::chunk::Raw;
 use runtime::clock::Now;
-use runtime::checkpoint::Place;
 use runtime::conductor::{Conductor, ConductorError, Flight, Mark, Turn};
 use runtime::dataflow::{Changes, Dataflow, Yield};
 use runtime::delivery::{Delivered, Delivery, Stand};
 use runtime::queue::Depth;
 use runtime::restart::{self, RestartError};
-use sinks::{Hold, SinkError};
 use sinks::decide::Ours;
+use sinks::{Hold, SinkError};
 use streams::LogError;
 use streams::timeline::Limits;
 
@@ -197,10 +197,10 @@ impl Node {
         let is_first = delivery.found().is_none();
         let taken = conductor.take(now).map_err(|error| down_of_log(&error))?;
         delivery.holds(taken.number);
-        let forgets = canary == Some(Canary::ForgottenDeadline);
-        let deadline = start.state.next_deadline().filter(|_| !forgets);
+        let deadline = start.state.next_deadline();
         let (tell, yields) = channel();
-        let dataflow = Dataflow::start(workers, Depth::default(), tell, start.state).map_err(Down::Restart)?;
+        let dataflow =
+            Dataflow::start(workers, Depth::default(), tell, start.state).map_err(Down::Restart)?;
         Ok(Node {
             me,
             workers,

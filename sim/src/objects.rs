@@ -57,6 +57,8 @@ type Bytes = Vec<u8>;
 struct State {
     /// What becomes of the call after so many others.
     fault: Option<(u64, ObjectFault)>,
+    /// The same, but counted from the next manifest on.
+    fault_at_manifest: Option<(u64, ObjectFault)>,
     fired: u64,
     crashed: bool,
     /// By path, what lies there.
@@ -107,9 +109,15 @@ impl Objects {
         self.state().fault = Some((after, fault));
     }
 
+    /// The call so many after the one that writes the next manifest fares so.
+    pub fn arm_at_manifest(&self, after: u64, fault: ObjectFault) {
+        self.state().fault_at_manifest = Some((after, fault));
+    }
+
     /// Nothing is armed any more.
     pub fn disarm(&self) {
-        self.state().fault = None;
+        let mut state = self.state();
+        (state.fault, state.fault_at_manifest) = (None, None);
     }
 
     /// How many calls went wrong so far.
@@ -302,8 +310,12 @@ impl fmt::Display for Objects {
 #[async_trait]
 impl ObjectStore for Objects {
     async fn put_opts(&self, location: &Path, payload: PutPayload, how: PutOptions) -> Result<PutResult> {
-        let fault = self.before()?;
         let is_manifest = location.filename() == Some(MANIFEST);
+        if is_manifest {
+            let mut state = self.state();
+            state.fault = state.fault_at_manifest.take().or(state.fault);
+        }
+        let fault = self.before()?;
         if !is_manifest {
             self.catch_up().await?;
         }
@@ -333,10 +345,7 @@ impl ObjectStore for Objects {
         Ok(found)
     }
 
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         let objects = self.clone();
         let remove = move |location: Result<Path>| {
             let objects = objects.clone();
@@ -350,8 +359,8 @@ impl ObjectStore for Objects {
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.catch_up().await?;
         let fault = self.before()?;
+        self.catch_up().await?;
         let found = self.inner.list_with_delimiter(prefix).await?;
         self.after(fault)?;
         Ok(found)

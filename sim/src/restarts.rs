@@ -6,6 +6,7 @@
 use contract::log::{Epoch, Topic};
 use contract::views::{CHECKOUT_VIEWS, View};
 use runtime::checkpoint;
+use runtime::state::State;
 use streams::timeline;
 
 use crate::node::{CHECKPOINTS_HOLD_ALL_JOBS, installation};
@@ -37,11 +38,25 @@ impl World {
         let Some(mut node) = self.node.take() else {
             return Ok(());
         };
+        let before = self.must_begin();
         let took = node.checkpoint(&self.log, &self.store, &self.objects, &mut self.old_parts);
         self.took(&node.me, &took);
         self.node = Some(node);
         self.check_store()?;
-        self.check_checkpoints()
+        self.check_checkpoints()?;
+        self.check_removed(before)
+    }
+
+    /// That what was removed of checkpoints and log leaves something to begin with.
+    fn check_removed(&self, before: Begins) -> Checked {
+        if self.must_begin() != Begins::Nowhere || before == Begins::Nowhere || self.damaged {
+            return Ok(());
+        }
+        let (shown, _) = self.store.epochs();
+        violated(format!(
+            "a start could begin ({before:?}) with the store at {shown:?}, until checkpoints were pruned and \
+             the log trimmed"
+        ))
     }
 
     pub(crate) fn took(&mut self, me: &str, took: &Took) {
@@ -114,7 +129,12 @@ impl World {
     }
 
     /// That a process that has started began where it must. `disturbed`: reading checkpoints has failed.
-    pub(crate) fn check_begun(&mut self, begun: Option<(Epoch, u64)>, must: Begins, disturbed: bool) -> Checked {
+    pub(crate) fn check_begun(
+        &mut self,
+        begun: Option<(Epoch, u64)>,
+        must: Begins,
+        disturbed: bool,
+    ) -> Checked {
         match (begun, must) {
             (Some((epoch, _)), _) => {
                 self.reaches("a start after a checkpoint");
@@ -134,7 +154,30 @@ impl World {
         if well {
             return Ok(());
         }
-        violated(format!("a start begins after checkpoint {begun:?}, it must: {must:?}"))
+        let why = self.why_not(must).unwrap_or_default();
+        violated(format!(
+            "a start begins after checkpoint {begun:?}, it must: {must:?} {why}"
+        ))
+    }
+
+    /// What the runtime says of a checkpoint that a start must begin with, if it can't read it.
+    fn why_not(&self, must: Begins) -> Option<String> {
+        let (Some(takes), Begins::After(id)) = (&self.takes, must) else {
+            return None;
+        };
+        let found = takes.place.list().ok()?;
+        let found = found
+            .into_iter()
+            .find(|found| (found.id.epoch, found.id.generation) == id)?;
+        let manifest = match found.manifest? {
+            Ok(manifest) => manifest,
+            Err(error) => return Some(error.to_string()),
+        };
+        let decode = |name: &str, bytes: Vec<u8>| State::decode(name, &bytes);
+        match checkpoint::load(&takes.place, &manifest, 1, &decode) {
+            Ok(pieces) => State::restore(pieces, 1).err(),
+            Err(error) => Some(error.to_string()),
+        }
     }
 
     /// A process has found nothing to begin with.
@@ -145,7 +188,9 @@ impl World {
             return Ok(());
         }
         if must != Begins::Nowhere {
-            return violated(format!("a start refuses, but could begin: {must:?}; it says: {what}"));
+            return violated(format!(
+                "a start refuses, but could begin: {must:?}; it says: {what}"
+            ));
         }
         let (shown, _) = self.store.epochs();
         let newest = self.newest.take().filter(|newest| {
@@ -153,7 +198,9 @@ impl World {
             epoch > shown
         });
         if !self.damaged && newest.is_none() {
-            return violated(format!("nobody has damaged anything, yet a start refuses: {what}"));
+            return violated(format!(
+                "nobody has damaged anything, yet a start refuses: {what}"
+            ));
         }
         if !what.contains("millrace restore") {
             return violated(format!("a refusal that names no way out: {what}"));
@@ -177,15 +224,17 @@ impl World {
     }
 
     /// An operator trims the log.
-    pub(crate) fn trim(&mut self) {
-        let Some(takes) = self.takes.clone().filter(|takes| takes.trims) else {
-            return;
+    pub(crate) fn trim(&mut self) -> Checked {
+        let Some(takes) = self.takes.clone() else {
+            return Ok(());
         };
+        let before = self.must_begin();
         let trimmed = checkpoint::trim_log(&self.log, &takes.place, installation());
         if trimmed.as_ref().is_ok_and(|trimmed| trimmed.records > 0) {
             self.reaches("an operator trims the log");
         }
         self.tell(format!("an operator trims the log: {trimmed:?}"));
+        self.check_removed(before)
     }
 
     /// An operator brings back an older copy of the store, or empties it.
@@ -196,14 +245,20 @@ impl World {
         self.crash("an operator stops everything")?;
         let before = self.store.with(Clone::clone);
         let epoch = |kept: &crate::store::Kept| kept.frontier.as_ref().map(|frontier| frontier.epoch);
-        if self.newest.as_ref().is_none_or(|newest| epoch(newest) < epoch(&before)) {
+        if self
+            .newest
+            .as_ref()
+            .is_none_or(|newest| epoch(newest) < epoch(&before))
+        {
             self.newest = Some(before);
         }
         let number = self.rng.index(100);
         self.put_store(|store| store.bring_back(number));
         let shown = self.shown().0;
         self.reaches("an older store");
-        self.tell(format!("an older copy of the store is brought back, of epoch {shown}"));
+        self.tell(format!(
+            "an older copy of the store is brought back, of epoch {shown}"
+        ));
         Ok(())
     }
 
@@ -222,9 +277,17 @@ impl World {
             (ObjectFault::CrashBefore, 25),
             (ObjectFault::CrashAfter, 25),
         ]);
-        let after = self.rng.below(30);
         self.reaches(format!("object {fault:?}"));
-        self.tell(format!("after {after} calls of the checkpoints' place: {fault:?}"));
-        self.objects.arm(after, fault);
+        if self.rng.chance(50) {
+            let after = self.rng.below(30);
+            self.tell(format!(
+                "after {after} calls of the checkpoints' place: {fault:?}"
+            ));
+            self.objects.arm(after, fault);
+        } else {
+            let after = self.rng.below(6);
+            self.tell(format!("{after} calls after the next manifest: {fault:?}"));
+            self.objects.arm_at_manifest(after, fault);
+        }
     }
 }

@@ -317,7 +317,9 @@ impl Sink for Store {
 
     fn digests(&mut self) -> Result<Vec<(Epoch, Digest)>, SinkError> {
         let frontier = self.frontier()?;
-        let blind = [Canary::OtherLogic, Canary::OtherDigest].map(Some).contains(&self.canary);
+        let blind = [Canary::OtherLogic, Canary::OtherDigest]
+            .map(Some)
+            .contains(&self.canary);
         let Some(frontier) = frontier.filter(|_| !blind) else {
             return Ok(Vec::new());
         };

@@ -102,13 +102,13 @@ fn finish(
         Ok(false) => return Took::GivenUp("the store does not come as far".to_owned()),
         Err(error) => return Took::GivenUp(error.to_string()),
     }
+    let trimmed = takes
+        .trims
+        .then(|| checkpoint::trim_log(log, &takes.place, installation()));
     if canary == Some(Canary::PrunedOnly) {
         // That it can't be removed changes nothing.
         let _ = takes.place.remove(id);
     }
-    let trimmed = takes
-        .trims
-        .then(|| checkpoint::trim_log(log, &takes.place, installation()));
     match trimmed {
         Some(Err(error)) => Took::GivenUp(format!("after it was taken: {error}")),
         _ => Took::Checkpoint(id.epoch),

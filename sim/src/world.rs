@@ -249,8 +249,8 @@ impl World {
 /// How the processes of a run take checkpoints: in most runs.
 fn takes(rng: &mut Rng, objects: &Objects) -> Option<Takes> {
     let is_on = rng.chance(70);
-    let (keep, trims) = (1 + rng.index(3), rng.chance(60));
-    let percent = *rng.pick(&[5, 20, 60]);
+    let (keep, trims) = (1 + rng.index(3), rng.chance(50));
+    let percent = *rng.pick(&[20, 60, 100]);
     let place = Place::new(Arc::new(objects.clone()), "simulated objects".to_owned());
     let place = place.expect("the system has what a runtime of one thread needs");
     is_on.then_some(Takes {
