@@ -93,7 +93,7 @@ fn read(place: &Place, manifest: &Manifest, threads: usize) -> Result<(), String
     let line = spinner(format!("reading checkpoint {}", manifest.id));
     let decode = |name: &str, bytes: Vec<u8>| State::decode(name, &bytes);
     let pieces = checkpoint::load(place, manifest, threads, &decode).map_err(|error| error.to_string())?;
-    let restored = State::restore(pieces, threads);
+    let restored = State::restore(manifest.id.epoch, pieces, threads);
     line.finish_and_clear();
     restored.map(drop)
 }

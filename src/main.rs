@@ -61,6 +61,10 @@ enum Command {
     Up {
         #[command(flatten)]
         settings: Settings,
+        /// Quarantine a record that can't be decided, as a fault of ours trips at it, in every replay from now
+        /// on. One that was decided can't be skipped.
+        #[arg(long, value_name = "TOPIC/PARTITION/OFFSET")]
+        skip: Vec<up::Skip>,
     },
     /// Decide a real month of orders, show what became of them, and keep a shop running.
     ///
@@ -133,13 +137,21 @@ enum Command {
     #[cfg(feature = "kill-points")]
     KillPoints,
     /// Measure how fast and how big, on this machine.
-    #[command(after_help = "Examples:\n  millrace bench decide\n  millrace bench memory --json")]
+    #[command(
+        after_help = "Examples:\n  millrace bench decide\n  millrace bench memory --json\n  millrace bench latency --rate 5000"
+    )]
     Bench {
-        /// Which: decide, epoch, ledger, memory or replay.
+        /// Which: decide, epoch, flash-sale, latency, ledger, memory, read or replay.
         name: String,
         /// How many orders, in a bench of a log of orders.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
         orders: Option<u64>,
+        /// Requests a second, in a bench that keeps up a rate.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        rate: Option<u32>,
+        /// Serve a route that answers with so many bytes, for a bench that compares with it.
+        #[arg(long, value_name = "BYTES", hide = true)]
+        bare: Option<usize>,
         /// Print lines of JSON {bench, metric, value, unit, aim, holds}.
         #[arg(long)]
         json: bool,
@@ -351,12 +363,12 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<(), Failure> {
     let config = match &command {
-        Command::Up { settings } => Some(settings.load()?),
+        Command::Up { settings, .. } => Some(settings.load()?),
         _ => None,
     };
     logging(config.as_ref())?;
     match command {
-        Command::Up { .. } => up::run(&config.unwrap_or_default()),
+        Command::Up { skip, .. } => up::run(&config.unwrap_or_default(), &skip),
         Command::Config(command) => configured(&command),
         Command::Demo(args) => demo::run(&args),
         Command::Generate(args) => generate::run(&args),
@@ -375,7 +387,16 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Man { dir } => reference::man(Cli::command(), dir.as_deref()),
         #[cfg(feature = "kill-points")]
         Command::KillPoints => kill::list(),
-        Command::Bench { name, orders, json } => bench::run(&name, json, ::bench::Settings { orders }),
+        Command::Bench {
+            name,
+            orders,
+            rate,
+            bare,
+            json,
+        } => {
+            let rate = rate.map(f64::from);
+            bench::run(&name, json, ::bench::Settings { orders, rate, bare })
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use api::metrics::Latencies;
 use api::{App, Config, Feed, Observed, Parts, Server, Status};
 use contract::views::{View, orders};
 use runtime::{Engine, State};
@@ -171,7 +172,14 @@ fn status(engine: &Weak<Engine>, busy: Option<&'static str>) -> Status {
         chunks: engine.chunks() as u64,
         pending_bytes: progress.pending_bytes,
         deadline: progress.deadline,
+        epochs: latencies(engine.latencies()),
     }
+}
+
+/// As the server knows them.
+fn latencies(taken: runtime::Latencies) -> Latencies {
+    let runtime::Latencies { counts, sum_us } = taken;
+    Latencies { counts, sum_us }
 }
 
 /// Bytes of the log and of the view store.

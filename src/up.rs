@@ -5,10 +5,12 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::Server;
+use contract::log::{Position, Topic};
 use indicatif::ProgressBar;
 use pipelines::checkout::LOGIC_VERSION;
 use runtime::clock::SystemClock;
@@ -30,13 +32,13 @@ const LOOK: Duration = Duration::from_millis(200);
 /// The file that says that the wall clock is to be accepted.
 const ACCEPT: &str = "clock-accepted";
 
-/// Runs as configured.
-pub fn run(config: &Config) -> Result<(), Failure> {
+/// Runs as configured; from now on records at `skips` are not decided.
+pub fn run(config: &Config, skips: &[Skip]) -> Result<(), Failure> {
     let signals = Signals::new()?;
     #[cfg(feature = "kill-points")]
     kill::arm()?;
     let listener = serve::listen(config)?;
-    let mut up = Running::start(config, listener, None)?;
+    let mut up = Running::start(config, listener, None, skips)?;
     let mut watch = Watch::default();
     while !signals.stop() && up.look(&mut watch) {}
     watch.end();
@@ -45,6 +47,28 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     let epoch = progress.visible.map_or(0, |(epoch, _)| epoch.0);
     tracing::info!(epoch, "down");
     Ok(())
+}
+
+/// A record that is to be skipped: TOPIC/PARTITION/OFFSET.
+#[derive(Clone, Copy, Debug)]
+pub struct Skip(Position);
+
+impl FromStr for Skip {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Skip, String> {
+        let mut parts = text.split('/');
+        let mut next = || parts.next().unwrap_or_default();
+        let (topic, partition, offset) = (Topic::from_name(next()), next().parse(), next().parse());
+        match (topic, partition, offset, parts.next()) {
+            (Some(topic), Ok(partition), Ok(offset), None) => Ok(Skip(Position {
+                topic,
+                partition,
+                offset,
+            })),
+            _ => Err("it is a topic, a partition and an offset, such as orders/0/17".to_owned()),
+        }
+    }
 }
 
 /// Engine, view store and HTTP server on a data directory.
@@ -66,6 +90,7 @@ impl Running {
         config: &Config,
         listener: Listener,
         busy: Option<&'static str>,
+        skips: &[Skip],
     ) -> Result<Running, Failure> {
         let data = Data::make(&config.data())?;
         let log = Arc::new(data.log_as(config)?);
@@ -84,6 +109,7 @@ impl Running {
             me: new_id()?.to_string(),
             binds: busy.is_none(),
             limits: config.limits(),
+            skips: skips.iter().map(|skip| skip.0).collect(),
             // While another binds epochs there is nothing to go on with from here.
             checkpoints: config.checkpoints()?.filter(|_| busy.is_none()),
         };

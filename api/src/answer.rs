@@ -1,5 +1,7 @@
 //! Answers: rows as JSON, with the epoch that they show.
 
+use std::io::Write as _;
+
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -8,6 +10,7 @@ use contract::views::View;
 use serde_json::{Map, Value as Json, json};
 
 use crate::problem::Problem;
+use crate::token::Token;
 
 /// The header with the epoch that an answer shows.
 pub const EPOCH: &str = "millrace-epoch";
@@ -43,6 +46,98 @@ pub fn object(view: View, row: &[Value]) -> Object {
         .collect()
 }
 
+/// Writes the members of a row from column number `from` on, without braces: what [`object`] makes, as text.
+fn put_members(out: &mut Vec<u8>, view: View, row: &[Value], from: usize) {
+    let columns = view.schema().columns.iter().zip(row).skip(from);
+    for (index, (column, value)) in columns.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.push(b'"');
+        // Names of columns need no escapes.
+        out.extend_from_slice(column.name.as_bytes());
+        out.extend_from_slice(b"\":");
+        put(out, value);
+    }
+}
+
+/// Writes a value of a column.
+fn put(out: &mut Vec<u8>, value: &Value) {
+    // Writing to memory does not fail.
+    let _ = match value {
+        Value::Null => out.write_all(b"null"),
+        Value::Int(number) => serde_json::to_writer(out, number).map_err(Into::into),
+        Value::Text(text) => serde_json::to_writer(out, text).map_err(Into::into),
+        Value::Bool(true) => out.write_all(b"true"),
+        Value::Bool(false) => out.write_all(b"false"),
+        Value::Time(time) => write!(out, "\"{time}\""),
+        Value::Json(_) | Value::Double(_) => write!(out, "{}", json(value)),
+    };
+}
+
+/// An object of rows that is written as it is answered: for what is read often.
+pub(crate) struct Text(Vec<u8>);
+
+impl Text {
+    /// Begins with a row's members.
+    pub(crate) fn of(view: View, row: &[Value]) -> Text {
+        let mut out = Vec::with_capacity(1024);
+        out.push(b'{');
+        put_members(&mut out, view, row, 0);
+        Text(out)
+    }
+
+    /// Begins with what was made before.
+    pub(crate) fn again(made: &[u8]) -> Text {
+        let mut out = Vec::with_capacity(made.len() + 32);
+        out.extend_from_slice(made);
+        Text(out)
+    }
+
+    /// What was made so far, for [`Text::again`].
+    pub(crate) fn made(self) -> Vec<u8> {
+        self.0
+    }
+
+    fn name(&mut self, name: &str) {
+        self.0.extend_from_slice(b",\"");
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+    }
+
+    /// Adds a list of rows, each without its first column.
+    pub(crate) fn rows(mut self, name: &str, view: View, rows: &[Vec<Value>]) -> Text {
+        self.name(name);
+        self.0.push(b'[');
+        for (index, row) in rows.iter().enumerate() {
+            self.0.extend_from_slice(if index > 0 { b",{" } else { b"{" });
+            put_members(&mut self.0, view, row, 1);
+            self.0.push(b'}');
+        }
+        self.0.push(b']');
+        self
+    }
+
+    /// Adds a token, if there is one.
+    pub(crate) fn token(mut self, token: Option<&Token>) -> Text {
+        if let Some(token) = token {
+            self.name("token");
+            put(&mut self.0, &Value::Text(token.text()));
+        }
+        self
+    }
+
+    /// The answer, with the epoch that it shows.
+    pub(crate) fn shown(mut self, status: StatusCode, epoch: u64) -> Response<Body> {
+        self.name("as_of");
+        let _ = write!(self.0, "{epoch}}}");
+        let mut response = of_type(status, "application/json", self.0);
+        let name = HeaderName::from_static(EPOCH);
+        response.headers_mut().insert(name, HeaderValue::from(epoch));
+        response
+    }
+}
+
 /// Rows, one object each.
 #[must_use]
 pub fn items(view: View, rows: &[Vec<Value>]) -> Json {
@@ -67,8 +162,8 @@ pub fn plain(status: StatusCode, body: &Json) -> Response<Body> {
 
 /// An answer of any type.
 #[must_use]
-pub fn of_type(status: StatusCode, media_type: &'static str, body: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
+pub fn of_type(status: StatusCode, media_type: &'static str, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response
         .headers_mut()

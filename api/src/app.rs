@@ -8,13 +8,13 @@ use axum::http::request::Parts as RequestParts;
 use contract::time::Time;
 use contract::value::Value;
 use contract::views::View;
-use sinks::read::{Moment, Row, Select, Views};
+use sinks::read::{Form, Moment, Row, Select, Shown, Views};
 use streams::Log;
 use tokio::sync::Semaphore;
 
 use crate::append::Appender;
 use crate::feed::Feed;
-use crate::metrics::Metrics;
+use crate::metrics::{Latencies, Metrics};
 use crate::problem::{Kind, Problem};
 use crate::query::preferred_wait;
 use crate::token::Needed;
@@ -38,6 +38,8 @@ pub struct Status {
     pub pending_bytes: u64,
     /// The earliest deadline.
     pub deadline: Option<Time>,
+    /// How long epochs took from being bound to being visible.
+    pub epochs: Latencies,
 }
 
 /// Tells how the engine stands.
@@ -168,6 +170,14 @@ impl App {
             clock: frontier.map(|at| at.clock),
             moment: Some(moment),
         })
+    }
+
+    /// A thing with all its rows, and the epoch at which it is so; 0: there is nothing yet.
+    pub(crate) async fn show(&self, form: &'static Form, first: &str) -> Result<(u64, Shown), Problem> {
+        let busy = |_| Problem::overloaded("too much is being read");
+        let found = tokio::time::timeout(LOOK_WAIT, self.views.shown(form, first)).await;
+        let (epoch, shown) = found.map_err(busy)??;
+        Ok((epoch.map_or(0, |epoch| epoch.0), shown))
     }
 
     /// Refuses where a view is not kept.

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
@@ -55,6 +55,8 @@ const TRACE_MAX: usize = 256;
 pub(crate) struct Placed {
     pub(crate) stands: Stands,
     pub(crate) token: Token,
+    /// When it was about to be appended.
+    since: Instant,
     /// How long to wait for its fate, if at all.
     pub(crate) wait: Option<Duration>,
 }
@@ -109,9 +111,15 @@ impl Command {
         Ok(value)
     }
 
+    /// Whether its client wants to hear what becomes of it.
+    pub(crate) fn waits(&self) -> bool {
+        preferred_wait(&self.headers).is_some()
+    }
+
     /// Checks a record and appends it.
     pub(crate) async fn append(&self, app: &App, topic: Topic, value: Vec<u8>) -> Result<Placed, Problem> {
         let key = key_of(topic, &value).map_err(|why| rejected(&why))?;
+        let since = Instant::now();
         let records = vec![New { key, value }];
         let stands = app
             .appender
@@ -120,6 +128,7 @@ impl Command {
         let stands = *stands.first().expect("one record stands in one place");
         Ok(Placed {
             stands,
+            since,
             token: Token::of(stands.topic, stands.partition, stands.offset + 1),
             wait: preferred_wait(&self.headers),
         })
@@ -152,15 +161,29 @@ fn refused(reason: Reason, detail: &str) -> Problem {
     Problem::new(kind, detail).with("reason", reason.name())
 }
 
+impl Placed {
+    /// Waits until the record's fate is visible; whether it is. It is not if nobody wants to wait.
+    pub(crate) async fn is_visible(&self, app: &App) -> bool {
+        let Some(wait) = self.wait else { return false };
+        let needed = Needed::Token(self.token.clone());
+        let is_visible = app.feed.holds(&needed, wait).await;
+        if is_visible {
+            app.metrics.visible.observe(self.since.elapsed());
+        }
+        is_visible
+    }
+}
+
 /// Waits until a record's fate is visible; `None`: it is not in time, or nobody wants to wait.
 pub(crate) async fn decided(app: &App, placed: &Placed) -> Result<Option<Look>, Problem> {
-    let Some(wait) = placed.wait else {
-        return Ok(None);
-    };
-    let needed = Needed::Token(placed.token.clone());
-    if !app.feed.holds(&needed, wait).await {
-        return Ok(None);
+    if placed.is_visible(app).await {
+        return fate(app, placed).await.map(Some);
     }
+    Ok(None)
+}
+
+/// The views once a record is decided; the refusal, if it was quarantined.
+pub(crate) async fn fate(app: &App, placed: &Placed) -> Result<Look, Problem> {
     let mut look = app.look().await?;
     let Stands {
         topic,
@@ -171,7 +194,7 @@ pub(crate) async fn decided(app: &App, placed: &Placed) -> Result<Option<Look>, 
     let key = [text(topic.name()), Value::Int(i64::from(partition)), offset];
     let row = look.get(View::Quarantine, &key).await?;
     match row {
-        None => Ok(Some(look)),
+        None => Ok(look),
         Some(row) => {
             let reason = row[quarantine::reason].to_string();
             let kind = match (topic, reason.as_str()) {

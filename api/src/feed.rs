@@ -1,7 +1,7 @@
 //! The feed: what the view store's commits tell the rest of the server.
 //!
 //! [`Observed`] stands around the store. After each commit that counts it tells the [`Feed`], in this order:
-//! the changed keys, the counts, and last the frontier, which wakes everybody who waits. Who sees an epoch
+//! the changed keys, the orders that are waited for, the counts, and last the frontier, which wakes everybody who waits. Who sees an epoch
 //! here can read it in the store, and finds its changes remembered.
 
 use std::collections::BTreeMap;
@@ -16,6 +16,7 @@ use contract::views::{View, order_timeline};
 use sinks::{Commit, Frontier, Hold, Sink, SinkError};
 use tokio::sync::watch;
 
+use crate::fresh::Fresh;
 use crate::history::{History, Keys};
 use crate::metrics::Histogram;
 use crate::token::Needed;
@@ -24,6 +25,8 @@ use crate::token::Needed;
 pub struct Feed {
     frontier: watch::Sender<Option<Arc<Frontier>>>,
     history: Mutex<History>,
+    /// Orders that somebody waits for.
+    pub(crate) fresh: Fresh,
     counts: Mutex<Counts>,
     /// How long commits took, in seconds.
     pub commits: Histogram,
@@ -58,6 +61,7 @@ impl Feed {
         Feed {
             frontier: watch::Sender::new(found.map(Arc::new)),
             history: Mutex::new(History::new(at, history_bytes)),
+            fresh: Fresh::default(),
             counts: Mutex::new(counts),
             commits: Histogram::default(),
         }
@@ -108,6 +112,7 @@ impl Feed {
     /// Hears of a commit that counts.
     fn committed(&self, frontier: Frontier, deltas: &[Delta], epochs: u64, took: Duration) {
         lock(&self.history).add(frontier.epoch, deltas);
+        self.fresh.committed(frontier.epoch, deltas);
         {
             let mut counts = lock(&self.counts);
             counts.epochs += epochs;

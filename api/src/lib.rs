@@ -20,6 +20,7 @@ mod body;
 mod command;
 pub mod explain;
 pub mod feed;
+mod fresh;
 mod history;
 pub mod metrics;
 mod middleware;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Upper bounds of a histogram's buckets, in microseconds.
@@ -23,7 +23,28 @@ pub struct Histogram {
     sum_us: AtomicU64,
 }
 
+/// How many things took how long.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Latencies {
+    /// Per upper bound, in microseconds and ascending, how many took longer than the bound before and not
+    /// longer than this; `u64::MAX` is none.
+    pub counts: Vec<(u64, u64)>,
+    /// Of all together, in microseconds.
+    pub sum_us: u64,
+}
+
 impl Histogram {
+    /// What was noted so far.
+    #[must_use]
+    pub fn latencies(&self) -> Latencies {
+        let bounds = BOUNDS_US.into_iter().chain([u64::MAX]);
+        let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed));
+        Latencies {
+            counts: bounds.zip(counts).collect(),
+            sum_us: self.sum_us.load(Ordering::Relaxed),
+        }
+    }
+
     /// Notes one.
     pub fn observe(&self, took: Duration) {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -33,25 +54,35 @@ impl Histogram {
     }
 }
 
+/// Answered requests: by route, then by method and status.
+type Requests = BTreeMap<String, BTreeMap<(&'static str, u16), u64>>;
+
 /// What the server itself counts.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    /// By method, route and status.
-    requests: Mutex<BTreeMap<(String, String, u16), u64>>,
+    requests: Mutex<Requests>,
     latency: Histogram,
+    /// Of commands whose clients wait.
+    pub(crate) visible: Histogram,
     /// Followers of changes that were dropped because they took nothing.
     pub(crate) followers_dropped: AtomicU64,
 }
 
 impl Metrics {
     /// Notes an answered request.
-    pub(crate) fn request(&self, method: &str, route: &str, status: u16, took: Duration) {
-        let key = (method.to_owned(), route.to_owned(), status);
-        *self.lock().entry(key).or_default() += 1;
+    pub(crate) fn request(&self, method: &'static str, route: &str, status: u16, took: Duration) {
+        {
+            let mut requests = self.lock();
+            if !requests.contains_key(route) {
+                requests.insert(route.to_owned(), BTreeMap::new());
+            }
+            let of_route = requests.get_mut(route).expect("it was just put there");
+            *of_route.entry((method, status)).or_default() += 1;
+        }
         self.latency.observe(took);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(String, String, u16), u64>> {
+    fn lock(&self) -> MutexGuard<'_, Requests> {
         // Counters are always whole.
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -66,15 +97,22 @@ impl Metrics {
         );
         page.sample("followers_dropped_total", &[], dropped);
         page.family("http_requests_total", "counter", "Requests answered.");
-        for ((method, path, status), count) in self.lock().iter() {
-            let status = status.to_string();
-            let labels = [("method", method.as_str()), ("path", path), ("status", &status)];
-            page.sample("http_requests_total", &labels, *count);
+        for (path, counts) in self.lock().iter() {
+            for ((method, status), count) in counts {
+                let status = status.to_string();
+                let labels = [("method", *method), ("path", path), ("status", &status)];
+                page.sample("http_requests_total", &labels, *count);
+            }
         }
         page.histogram(
             "http_request_seconds",
             "Time from a request's head to its answer's.",
-            &self.latency,
+            &self.latency.latencies(),
+        );
+        page.histogram(
+            "command_visible_seconds",
+            "Time from a command's arrival until its waiting client could see it.",
+            &self.visible.latencies(),
         );
     }
 }
@@ -112,18 +150,18 @@ impl Page {
     }
 
     /// A histogram of seconds.
-    pub fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
+    pub fn histogram(&mut self, name: &str, help: &str, latencies: &Latencies) {
         self.family(name, "histogram", help);
+        let bucket = format!("{name}_bucket");
         let mut below = 0;
-        for (bound, count) in BOUNDS_US.iter().zip(&histogram.counts) {
-            below += count.load(Ordering::Relaxed);
-            let le = seconds(*bound);
-            self.sample(&format!("{name}_bucket"), &[("le", &le)], below);
+        for (bound, count) in &latencies.counts {
+            below += count;
+            if *bound < u64::MAX {
+                self.sample(&bucket, &[("le", &seconds(*bound))], below);
+            }
         }
-        below += histogram.counts[BOUNDS_US.len()].load(Ordering::Relaxed);
-        self.sample(&format!("{name}_bucket"), &[("le", "+Inf")], below);
-        let sum = seconds(histogram.sum_us.load(Ordering::Relaxed));
-        self.sample(&format!("{name}_sum"), &[], sum);
+        self.sample(&bucket, &[("le", "+Inf")], below);
+        self.sample(&format!("{name}_sum"), &[], seconds(latencies.sum_us));
         self.sample(&format!("{name}_count"), &[], below);
     }
 

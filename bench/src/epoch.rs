@@ -47,6 +47,7 @@ fn start(heartbeat_ms: u64) -> Result<Running, String> {
             heartbeat_ms,
             ..Limits::default()
         },
+        skips: Vec::new(),
         checkpoints: None,
     };
     let store = Box::new(store.map_err(|e| e.to_string())?);

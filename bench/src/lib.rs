@@ -3,14 +3,19 @@
 //! A bench yields [`Figure`]s. Machines are noisy, so what is compared is measured in turns within one run,
 //! and ratios are what counts. Aims are stated beside what was measured; nothing here fails for being slow.
 
+mod client;
 mod decide;
 mod epoch;
+mod flash_sale;
+mod latency;
 mod ledger;
 mod memory;
 mod mix;
 mod process;
+mod read;
 mod replay;
 mod scratch;
+mod server;
 mod snapshot;
 
 /// Chances drawn from a seed, for all simulated customers.
@@ -43,6 +48,8 @@ pub enum Aim {
     AtLeast(f64),
     /// At most so much.
     AtMost(f64),
+    /// Just that.
+    Exactly(f64),
 }
 
 impl Figure {
@@ -61,6 +68,11 @@ impl Figure {
         self
     }
 
+    fn exactly(mut self, aim: f64) -> Self {
+        self.aim = Some(Aim::Exactly(aim));
+        self
+    }
+
     fn at_most(mut self, aim: f64) -> Self {
         self.aim = Some(Aim::AtMost(aim));
         self
@@ -72,6 +84,8 @@ impl Figure {
         self.aim.map(|aim| match aim {
             Aim::AtLeast(aim) => self.value >= aim,
             Aim::AtMost(aim) => self.value <= aim,
+            // Counts: they are whole.
+            Aim::Exactly(aim) => (self.value - aim).abs() < 0.5,
         })
     }
 
@@ -79,7 +93,7 @@ impl Figure {
     #[must_use]
     pub fn to_json(&self) -> String {
         let aim = match self.aim {
-            Some(Aim::AtLeast(aim) | Aim::AtMost(aim)) => aim.to_string(),
+            Some(Aim::AtLeast(aim) | Aim::AtMost(aim) | Aim::Exactly(aim)) => aim.to_string(),
             None => "null".to_owned(),
         };
         let holds = self.holds().map_or("null".to_owned(), |holds| holds.to_string());
@@ -103,6 +117,7 @@ impl fmt::Display for Figure {
         let (word, aim) = match aim {
             Aim::AtLeast(aim) => ("at least", aim),
             Aim::AtMost(aim) => ("at most", aim),
+            Aim::Exactly(aim) => ("exactly", aim),
         };
         let verdict = if self.holds() == Some(true) {
             "holds"
@@ -139,6 +154,10 @@ pub fn thousands(digits: &str) -> String {
 pub struct Settings {
     /// How many orders, where a bench has orders to do.
     pub orders: Option<u64>,
+    /// Requests a second, where a bench keeps up a rate.
+    pub rate: Option<f64>,
+    /// Serve a bare route that answers with so many bytes, for a bench that compares with it.
+    pub bare: Option<usize>,
 }
 
 /// How a bench is run: it says what it is about to do, and yields its figures.
@@ -167,6 +186,16 @@ pub const BENCHES: &[Bench] = &[
         run: epoch::run,
     },
     Bench {
+        name: "flash-sale",
+        about: "a million claims for 100 coupons, over HTTP and from the log",
+        run: flash_sale::run,
+    },
+    Bench {
+        name: "latency",
+        about: "orders over HTTP at a steady rate, until durable and until visible",
+        run: latency::run,
+    },
+    Bench {
         name: "ledger",
         about: "legs held and posted a second",
         run: ledger::run,
@@ -175,6 +204,11 @@ pub const BENCHES: &[Bench] = &[
         name: "memory",
         about: "bytes an open, cancellable and closed order takes",
         run: memory::run,
+    },
+    Bench {
+        name: "read",
+        about: "point reads over HTTP beside a bare axum route",
+        run: read::run,
     },
     Bench {
         name: "replay",

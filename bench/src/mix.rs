@@ -271,6 +271,7 @@ impl Mix {
                     },
                     key: Some(&self.bytes.as_bytes()[record.key.0..record.key.1]),
                     value: Some(&self.bytes.as_bytes()[record.value.0..record.value.1]),
+                    skipped: false,
                 }
             })
         })

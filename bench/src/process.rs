@@ -23,7 +23,12 @@ pub fn peak_bytes() -> Option<usize> {
 
 /// Processor time of all threads so far, in seconds.
 pub fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    cpu_seconds_of("self")
+}
+
+/// The same of another process, by its id.
+pub fn cpu_seconds_of(process: &str) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     // The name of the command, in brackets, may hold anything.
     let after = stat.rsplit_once(") ").map_or("", |(_, after)| after);
     let ticks: Vec<f64> = after

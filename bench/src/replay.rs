@@ -86,8 +86,8 @@ impl Sink for Counting {
     }
 }
 
-/// A log of orders on disk.
-struct Made {
+/// A log on disk.
+pub struct Made {
     log: Arc<EmbeddedLog>,
     installation: Installation,
     records: u64,
@@ -101,24 +101,33 @@ pub fn config(installation: Installation) -> Config {
     Config::new(installation, &topics)
 }
 
-/// Writes the log: the prelude, then orders, an epoch a second.
-fn make(directory: &Path, orders: u64, ids: Ids) -> Result<Made, String> {
+/// Writes a log of orders: the prelude, then orders, an epoch a second.
+fn make_orders(directory: &Path, orders: u64, ids: Ids) -> Result<Made, String> {
+    let mut orders = Orders::new(orders, ids);
+    let mut begun = false;
+    make(directory, &mut |mix| {
+        if std::mem::replace(&mut begun, true) {
+            return orders.epoch(mix);
+        }
+        mix.prelude();
+        true
+    })
+}
+
+/// Writes a log of what `next` adds to a mix, until it adds nothing and says so.
+pub fn make(directory: &Path, next: &mut dyn FnMut(&mut Mix) -> bool) -> Result<Made, String> {
     let installation = Installation::new(1_790_000_000_000, [7; 10]);
     let mut config = config(installation);
     // It is not the writing that is measured.
     config.fsync = Fsync::Never;
     let log = EmbeddedLog::open(directory, &config).map_err(|e| e.to_string())?;
-    let (mut mix, mut orders) = (Mix::default(), Orders::new(orders, ids));
+    let mut mix = Mix::default();
     let mut timeline = Timeline::default();
     let mut records = 0;
-    mix.prelude();
-    loop {
+    while next(&mut mix) {
         records += mix.len() as u64;
         append(&log, &mix, &mut timeline)?;
         mix.clear();
-        if !orders.epoch(&mut mix) {
-            break;
-        }
     }
     let epochs = Epoch(timeline.next_epoch().0 - 1);
     Ok(Made {
@@ -182,15 +191,16 @@ fn decode(made: &Made) -> Result<f64, String> {
 }
 
 /// What a replay took.
-struct Replayed {
-    seconds: f64,
+pub struct Replayed {
+    /// From opening to the last epoch visible.
+    pub seconds: f64,
     /// Of all threads together.
-    cpu_seconds: f64,
+    pub cpu_seconds: f64,
     rows: u64,
 }
 
 /// Replays everything, into a store at `path` if one is given.
-fn replay(made: &Made, path: Option<&Path>, workers: usize) -> Result<Replayed, String> {
+pub fn replay(made: &Made, path: Option<&Path>, workers: usize) -> Result<Replayed, String> {
     let store = path.map(|path| SqliteViews::open(sqlite::Config::new(path, VIEWS)));
     let rows = Arc::new(AtomicU64::new(0));
     let store = Counting {
@@ -204,6 +214,7 @@ fn replay(made: &Made, path: Option<&Path>, workers: usize) -> Result<Replayed, 
         me: "bench".to_owned(),
         binds: false,
         limits: Limits::default(),
+        skips: Vec::new(),
         checkpoints: None,
     };
     let (start, cpu) = (Instant::now(), cpu_seconds());
@@ -231,7 +242,7 @@ pub(crate) fn run(settings: Settings, progress: &mut dyn FnMut(&str)) -> Result<
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
     let directory = Scratch::new()?;
     progress("writing a log with time-ordered ids");
-    let made = make(&directory.path().join("ordered"), orders, Ids::TimeOrdered)?;
+    let made = make_orders(&directory.path().join("ordered"), orders, Ids::TimeOrdered)?;
     let records = made.records as f64;
     let mut figures = vec![
         figure("orders", orders as f64, "orders"),
@@ -266,7 +277,7 @@ pub(crate) fn run(settings: Settings, progress: &mut dyn FnMut(&str)) -> Result<
     )?);
     drop(made);
     progress("writing a log with random ids");
-    let made = make(&directory.path().join("random"), orders, Ids::Random)?;
+    let made = make_orders(&directory.path().join("random"), orders, Ids::Random)?;
     figures.extend(into_store(
         &made,
         directory.path(),

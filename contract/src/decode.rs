@@ -45,6 +45,8 @@ pub enum Reason {
     Conflict,
     /// A balance, level or sum would pass 2^53-1.
     Limit,
+    /// A person had it skipped, as it could not be decided (design, invariant 7).
+    Skipped,
 }
 
 impl Reason {
@@ -63,6 +65,7 @@ impl Reason {
         Reason::UnknownPayment,
         Reason::Conflict,
         Reason::Limit,
+        Reason::Skipped,
     ];
 
     /// Its name in the `quarantine` view.
@@ -82,6 +85,7 @@ impl Reason {
             Reason::UnknownPayment => "unknown_payment",
             Reason::Conflict => "conflict",
             Reason::Limit => "limit",
+            Reason::Skipped => "skipped",
         }
     }
 }
@@ -96,6 +100,18 @@ pub struct Rejected {
     pub detail: String,
     /// The record's type, where that could be read.
     pub kind: Option<&'static str>,
+}
+
+impl Rejected {
+    /// Of a record that a person had skipped, whatever it holds.
+    #[must_use]
+    pub fn skipped() -> Rejected {
+        Rejected {
+            reason: Reason::Skipped,
+            detail: "a person had it skipped, as it could not be decided".to_owned(),
+            kind: None,
+        }
+    }
 }
 
 /// Reads a record of `topic`.

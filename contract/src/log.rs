@@ -4,6 +4,8 @@
 //! record of every stream together with the timeline that binds them to epochs, and hands an epoch's
 //! records out in log order (rules, section 1): by topic, partition, offset.
 
+use std::collections::BTreeSet;
+
 use crate::time::Time;
 
 /// The streams that millrace reads, in log order.
@@ -91,6 +93,8 @@ pub struct RawRecord<'a> {
     pub key: Option<&'a [u8]>,
     /// Its value.
     pub value: Option<&'a [u8]>,
+    /// A person had it skipped: it is quarantined, whatever it holds.
+    pub skipped: bool,
 }
 
 /// What one timeline record says: epoch e holds every record below these ends, and the clock read so.
@@ -136,6 +140,7 @@ impl Partition {
 pub struct History {
     topics: [Vec<Partition>; 9],
     timeline: Vec<Binding>,
+    skips: BTreeSet<Position>,
 }
 
 impl History {
@@ -190,6 +195,11 @@ impl History {
         epoch
     }
 
+    /// Notes that a person had a record skipped.
+    pub fn skip(&mut self, at: Position) {
+        self.skips.insert(at);
+    }
+
     /// The timeline: the binding of epoch e stands at index e - 1.
     #[must_use]
     pub fn timeline(&self) -> &[Binding] {
@@ -238,6 +248,12 @@ impl History {
     pub fn record(&self, at: Position) -> RawRecord<'_> {
         let offset = usize::try_from(at.offset).expect("offsets of what is in memory fit a usize");
         let (key, value) = self.topics[at.topic as usize][at.partition as usize].get(offset);
-        RawRecord { at, key, value }
+        let skipped = self.skips.contains(&at);
+        RawRecord {
+            at,
+            key,
+            value,
+            skipped,
+        }
     }
 }

@@ -46,6 +46,9 @@ pub type Rows<K, C> = ValSpine<(K, <C as Change>::Sub), <C as Change>::Value, u6
 type Batch<K, C> = <Rows<K, C> as TraceReader>::Batch;
 type Update<K, C> = (((K, <C as Change>::Sub), <C as Change>::Value), u64, isize);
 
+/// Changes of rows, and the rows themselves.
+type Collected<'s, K, C> = (StreamVec<'s, u64, Update<K, C>>, Kept<Rows<K, C>>);
+
 /// Rows as they are at the end of an epoch, while records of the next are applied.
 struct Reader<K: Data, C: Change> {
     cursor: CursorList<BatchCursor<Rows<K, C>>>,
@@ -137,12 +140,13 @@ fn apply<K: Data, C: Change>(
 }
 
 /// Applies records to rows; gives the changes of rows, where `pact` brings the records of a key together.
-/// The rows themselves stay in what comes second.
+/// The rows themselves stay in what comes second, which must be told how far epochs are
+/// ([`Kept::through`]): only then does it forget history.
 pub fn keyed<'s, K, C, P>(
     records: StreamVec<'s, u64, (Keyed<K, C>, u64)>,
     pact: P,
     name: &str,
-) -> (StreamVec<'s, u64, Update<K, C>>, Kept<Rows<K, C>>)
+) -> Collected<'s, K, C>
 where
     K: ExchangeData,
     C: Change,
@@ -182,9 +186,6 @@ where
                     .insert(builder.done(Description::new(lower.clone(), upper.clone(), since)));
                 lower = upper;
                 output.session(&capability).give_iterator(updates.into_iter());
-            }
-            if let Some(next) = frontier.frontier().first() {
-                rows.through(*next);
             }
             rows.trace().exert();
         }

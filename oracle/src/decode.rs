@@ -38,6 +38,9 @@ pub(crate) fn decode(raw: &RawRecord<'_>) -> Result<Decoded, Unusable> {
         reason,
         type_read: None,
     };
+    if raw.skipped {
+        return Err(unreadable(Reason::Skipped));
+    }
     let value = raw.value.unwrap_or_default();
     if value.len() > VALUE_MAX {
         return Err(unreadable(Reason::TooLarge));

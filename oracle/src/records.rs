@@ -27,6 +27,8 @@ pub(crate) enum Reason {
     UnknownPayment,
     Conflict,
     Limit,
+    /// A person had it skipped.
+    Skipped,
 }
 
 impl Reason {
@@ -45,6 +47,7 @@ impl Reason {
             Reason::UnknownPayment => "unknown_payment",
             Reason::Conflict => "conflict",
             Reason::Limit => "limit",
+            Reason::Skipped => "skipped",
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use contract::json::write_str;
 use contract::records::ProductUpserted;
+use contract::values::LowStock;
 use operators::keyed::Change;
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +60,7 @@ impl From<&ProductUpserted<'_>> for Listed {
             description: r.description.map(|text| text.get().into()),
             tags: json_list(r.tags.get().iter().map(|tag| tag.get())),
             images: json_list(r.images.get().iter().map(|image| image.get())),
-            low_stock: r.low_stock.map(|units| units.get()),
+            low_stock: r.low_stock.map(LowStock::get),
         }
     }
 }

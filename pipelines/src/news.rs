@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::carts::CartChange;
 use crate::catalog::ProductChange;
+use crate::jobs::BaseRow;
 use crate::reviews::ReviewChange;
 
 /// What a number stands for.
@@ -97,6 +98,8 @@ pub struct News {
     pub carts: Vec<(u32, i64, CartChange)>,
     /// Records of reviews that count, in log order.
     pub reviews: Vec<(Arc<str>, ReviewChange)>,
+    /// After a restart: rows of the base collections.
+    pub base: Vec<BaseRow>,
 }
 
 impl News {
@@ -111,9 +114,10 @@ impl News {
             products,
             carts,
             reviews,
+            base,
         } = self;
         let sold = !(sales.is_empty() && lines.is_empty() && spent.is_empty());
         let told = !(names.is_empty() && products.is_empty() && carts.is_empty() && reviews.is_empty());
-        !sold && !told
+        !sold && !told && base.is_empty()
     }
 }

@@ -25,6 +25,7 @@ struct Entry {
     /// Length plus one; zero is "none".
     key: u32,
     value: u32,
+    skipped: bool,
 }
 
 /// Records as they stand in the log.
@@ -35,6 +36,13 @@ pub struct Raw {
 }
 
 impl Raw {
+    /// Has the record that was added last skipped.
+    pub fn skip_last(&mut self) {
+        if let Some(last) = self.entries.last_mut() {
+            last.skipped = true;
+        }
+    }
+
     /// Adds the next record.
     pub fn push(&mut self, at: Position, key: Option<&[u8]>, value: Option<&[u8]>) {
         if self.entries.is_empty() {
@@ -50,6 +58,7 @@ impl Raw {
             offset: at.offset,
             key: len(key),
             value: len(value),
+            skipped: false,
         });
         self.bytes.extend_from_slice(key.unwrap_or_default());
         self.bytes.extend_from_slice(value.unwrap_or_default());
@@ -125,7 +134,12 @@ impl Decoded {
                     partition: entry.partition,
                     offset: entry.offset,
                 };
-                (at, decode(topic, key, value, &source.arena))
+                let decoded = if entry.skipped {
+                    Err(Rejected::skipped())
+                } else {
+                    decode(topic, key, value, &source.arena)
+                };
+                (at, decoded)
             };
             entries.iter().map(verdict).collect()
         }))

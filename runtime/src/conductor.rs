@@ -18,9 +18,10 @@
 mod backlog;
 mod cursors;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use contract::log::{Binding, Epoch, Topic};
+use contract::log::{Binding, Epoch, Position, Topic};
 use contract::time::Time;
 use streams::timeline::{
     self, Decision, Facts, Generation, Limits, Minter, Outcome, Takeover, Timeline, TimelineError,
@@ -59,6 +60,17 @@ pub enum ConductorError {
         end: u64,
         /// Up to where it was bound.
         bound: u64,
+    },
+    /// A record that is to be skipped was decided, or is not there.
+    #[error(
+        "{topic}/{partition}/{offset} can't be skipped: {why}",
+        topic = at.topic.name(), partition = at.partition, offset = at.offset
+    )]
+    Skip {
+        /// The record.
+        at: Position,
+        /// What is in the way.
+        why: &'static str,
     },
     /// Another process has taken the generation.
     #[error("another process ({owner}) has taken over with generation {number}")]
@@ -150,6 +162,8 @@ pub struct Conductor {
     /// The last epoch that was bound when we came.
     bound_before: Epoch,
     backlog: Backlog,
+    /// Records that are to be skipped.
+    skips: BTreeSet<Position>,
     /// We hold the generation, and so may bind.
     holds: bool,
 }
@@ -186,6 +200,7 @@ impl Conductor {
             },
             bound_before: Epoch(end.next_epoch().0 - 1),
             backlog: Backlog::new(),
+            skips: end.skips().clone(),
             holds: false,
         })
     }
@@ -194,12 +209,15 @@ impl Conductor {
     /// before the first turn, and not before it is known that the log and what follows it belong together.
     /// Who does not call it follows: it hands out what others bind, and binds nothing.
     ///
+    /// From now on, in every replay, the records at `skips` are quarantined, whatever they hold.
+    ///
     /// # Errors
     /// If the log fails.
-    pub fn take(&mut self, now: Now) -> Result<&Generation, ConductorError> {
+    pub fn take(&mut self, now: Now, skips: &[Position]) -> Result<&Generation, ConductorError> {
         let (mut end, mut reader) = self.from.to_end(self.log.as_ref())?;
         let me = &self.generation.owner;
-        take_generation(self.log.as_ref(), reader.as_mut(), &mut end, me, now)?;
+        take_generation(self.log.as_ref(), reader.as_mut(), &mut end, (me, skips), now)?;
+        self.skips.clone_from(end.skips());
         if let Some(in_force) = end.generation() {
             self.generation = in_force.clone();
         }
@@ -299,7 +317,8 @@ impl Conductor {
         let Some(last) = self.timeline.last() else {
             return Ok(());
         };
-        self.cursors.read_to(&last.ends, each).map_err(Into::into)
+        let read = self.cursors.read_to(&last.ends, &self.skips, each);
+        read.map_err(Into::into)
     }
 
     /// The next binding that can be read from the timeline.
@@ -416,12 +435,38 @@ fn check_ends(log: &dyn Log, timeline: &Timeline) -> Result<(), ConductorError> 
     Ok(())
 }
 
+/// That records can be skipped: they are in the log, and nothing of them is decided for good.
+///
+/// # Errors
+/// The first that can't be.
+pub fn check_skips(
+    skips: &[Position],
+    decided: &[Vec<u64>; 9],
+    log_ends: &[Vec<u64>; 9],
+) -> Result<(), ConductorError> {
+    let end = |ends: &[Vec<u64>; 9], at: &Position| {
+        let end = ends[at.topic as usize].get(at.partition as usize);
+        end.copied().unwrap_or(0)
+    };
+    for at in skips {
+        let why = if at.offset >= end(log_ends, at) {
+            "there is no such record"
+        } else if at.offset < end(decided, at) {
+            "it was decided, and the views hold what came of it"
+        } else {
+            continue;
+        };
+        return Err(ConductorError::Skip { at: *at, why });
+    }
+    Ok(())
+}
+
 /// Binds epochs until the generation in force is ours.
 fn take_generation(
     log: &dyn Log,
     reader: &mut dyn Reader,
     end: &mut Timeline,
-    me: &str,
+    (me, skips): (&str, &[Position]),
     now: Now,
 ) -> Result<(), ConductorError> {
     // Of a log that nobody has bound yet the clock starts with its first record.
@@ -434,7 +479,7 @@ fn take_generation(
                 clock: last.map_or(first, |last| last.clock),
                 ends: last.map_or_else(timeline::no_ends, |last| last.ends.clone()),
             };
-            Some(record(now, &end.encode(&binding, Some(&generation))))
+            Some(record(now, &end.encode_skips(&binding, &generation, skips)))
         })?;
         read(reader, end, u64::MAX)?;
     }

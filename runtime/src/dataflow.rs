@@ -15,7 +15,11 @@
 //!
 //! A worker that panics ends the process ([`crate::panics`]): its peers would wait for ever.
 
+mod decide;
+mod dump;
+
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
@@ -23,24 +27,24 @@ use std::thread::Thread;
 use contract::delta::Delta;
 use contract::log::Epoch;
 use contract::time::Time;
-use pipelines::checkout::Checkout;
 use pipelines::checkout::snapshot::Snapshot;
-use pipelines::jobs;
-use pipelines::news::News;
+use pipelines::jobs::{self, Bases};
 use serde::{Deserialize, Serialize};
 use timely::communication::WorkerGuards;
 use timely::container::CapacityContainerBuilder;
-use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::operator::Operator;
 use timely::dataflow::operators::vec::Map as _;
-use timely::dataflow::operators::{Capability, Concat as _, Input as _, OkErr as _};
+use timely::dataflow::operators::{Concat as _, Input as _, OkErr as _};
 use timely::dataflow::{InputHandle, StreamVec};
 use timely::worker::Worker;
 
 use crate::chunk::{Decoded, Raw};
-use crate::panics;
 use crate::queue::Depth;
 use crate::state::State;
+pub(crate) use decide::Begin;
+use decide::decide;
+use dump::Dumping;
 
 /// Workers that can be asked for.
 pub const WORKERS_MAX: usize = 256;
@@ -55,6 +59,10 @@ pub enum Yield {
     /// A worker's part of what other jobs change in an epoch: at most one delta a view, of keys that no other
     /// part has.
     Part(Epoch, Vec<Delta>),
+    /// Rows that the jobs beside `checkout` keep, as of the epoch whose state was asked for.
+    Rows(Vec<u8>),
+    /// That was all of a worker's rows, as of that epoch.
+    AllRows(Epoch),
     /// A worker has nothing more to say of any epoch up to this one.
     Through(usize, Epoch),
 }
@@ -76,6 +84,8 @@ enum Order {
     Chunk(u64, u32, Raw),
     /// The epoch's clock, and whether the state after it is to be told.
     Clock(u64, Time, bool),
+    /// What the jobs keep after this epoch is to be told.
+    Dump(u64),
     /// Nothing more comes below this epoch.
     Close(u64),
 }
@@ -130,7 +140,8 @@ impl Dataflow {
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| sync_channel(CHUNKS_MAX)).unzip();
         let receivers: Vec<_> = receivers.into_iter().map(|r| Mutex::new(Some(r))).collect();
         let (spare, spares) = channel();
-        let own = Mutex::new(Some((state.checkout, spares)));
+        let begins = state.begin(workers, spares);
+        let begins: Vec<_> = begins.into_iter().map(|begin| Mutex::new(Some(begin))).collect();
         let (ready, threads) = channel();
         let shared = Mutex::new((to, ready));
         let inner = depth.clone();
@@ -143,11 +154,11 @@ impl Dataflow {
             let index = worker.index();
             let taken = |m: &Mutex<Option<_>>| m.lock().unwrap_or_else(PoisonError::into_inner).take();
             let orders = taken(&receivers[index]).expect("each worker takes its own inbox, once");
-            let own = if index == 0 {
-                own.lock().unwrap_or_else(PoisonError::into_inner).take()
-            } else {
-                None
-            };
+            let begin = begins[index]
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            let begin = begin.expect("each worker begins once");
             let (to, ready) = {
                 let shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
                 shared.clone()
@@ -155,7 +166,7 @@ impl Dataflow {
             // If nobody listens any more the workers are about to be stopped.
             let _ = ready.send((index, std::thread::current()));
             drop(ready);
-            work(worker, &orders, own, inner.clone(), to);
+            work(worker, &orders, begin, inner.clone(), to);
         })?;
         let mut handles = BTreeMap::new();
         while handles.len() < workers {
@@ -177,6 +188,9 @@ impl Dataflow {
     pub fn clock(&mut self, epoch: Epoch, clock: Time, snapshot: bool) {
         self.fed = 0;
         self.order(0, Order::Clock(epoch.0, clock, snapshot));
+        for worker in (0..self.inboxes.len()).filter(|_| snapshot) {
+            self.order(worker, Order::Dump(epoch.0));
+        }
     }
 
     /// Feeds the next chunk of the open epoch; waits while too many are on their way.
@@ -225,26 +239,29 @@ impl Dataflow {
     }
 }
 
-/// What worker 0 alone has: the job, and the buffers that come back to it.
-type Own = (Checkout, Receiver<Vec<Delta>>);
-
 /// What a worker does until its inbox is gone.
 fn work<H: From<Yield> + 'static>(
     worker: &mut Worker,
     orders: &Receiver<Order>,
-    own: Option<Own>,
+    begin: Begin,
     depth: Depth,
     to: Sender<H>,
 ) {
-    let index = worker.index();
+    let (index, start) = (worker.index(), begin.start);
     let mut input: InputHandle<u64, CapacityContainerBuilder<Vec<Entering>>> = InputHandle::new();
-    worker.dataflow(|scope| {
+    let bases = worker.dataflow(|scope| {
         let entering = scope.input_from(&mut input);
-        let decided = decide(decode(entering), own, depth);
-        let (changes, news) = decided.ok_err(|decided| decided);
-        let parts = jobs::build(news);
-        outbox(changes.concat(parts.map(Leaving::Part)), index, to);
+        let decided = decide(decode(entering), begin, depth);
+        // No errors: `Err` is what leaves at once.
+        let (news, changes) = decided.ok_err(|decided| decided);
+        let (parts, bases) = jobs::build(news, start);
+        let bases = Rc::new(bases);
+        let leaving = changes.concat(parts.map(Leaving::Part));
+        outbox(leaving, Rc::clone(&bases), index, to.clone());
+        bases
     });
+    let mut dumping = Dumping::new(bases);
+    input.advance_to(start + 1);
     loop {
         let mut heard = 0;
         let ended = loop {
@@ -257,6 +274,7 @@ fn work<H: From<Yield> + 'static>(
                     input.advance_to(epoch);
                     input.send(Entering::Chunk(number, chunk));
                 }
+                Ok(Order::Dump(epoch)) => dumping.ask(epoch),
                 Ok(Order::Close(epoch)) => input.advance_to(epoch),
                 Err(TryRecvError::Empty) => break false,
                 Err(TryRecvError::Disconnected) => break true,
@@ -269,7 +287,11 @@ fn work<H: From<Yield> + 'static>(
         if ended {
             return;
         }
-        if heard > 0 {
+        for told in dumping.step() {
+            // If nobody listens any more the process is about to stop.
+            let _ = to.send(told.into());
+        }
+        if heard > 0 || dumping.is_walking() {
             input.flush();
             worker.step();
         } else {
@@ -294,137 +316,8 @@ fn decode<'s>(entering: StreamVec<'s, u64, Entering>) -> StreamVec<'s, u64, Arri
     })
 }
 
-/// What has arrived of an epoch and is not decided.
-struct Arrived {
-    /// Keeps the epoch open.
-    capability: Capability<u64>,
-    clock: Option<Time>,
-    snapshot: bool,
-    chunks: BTreeMap<u32, Decoded>,
-}
-
-/// Decides epoch after epoch, chunk after chunk, on worker 0.
-fn decide<'s>(
-    arriving: StreamVec<'s, u64, Arriving>,
-    own: Option<Own>,
-    depth: Depth,
-) -> StreamVec<'s, u64, Result<Leaving, News>> {
-    let pact = Exchange::new(|_: &Arriving| 0);
-    arriving.unary_frontier(pact, "decide", |capability, _| {
-        drop(capability);
-        let (job, spares) = own.unzip();
-        let mut decider = Decider {
-            // The other workers' are never asked.
-            job: job.unwrap_or_default(),
-            open: None,
-            spares,
-            depth,
-        };
-        let mut arrived: BTreeMap<u64, Arrived> = BTreeMap::new();
-        move |(input, frontier), output| {
-            input.for_each_time(|time, data| {
-                let epoch = arrived.entry(*time.time()).or_insert_with(|| Arrived {
-                    capability: time.retain(0),
-                    clock: None,
-                    snapshot: false,
-                    chunks: BTreeMap::new(),
-                });
-                for arriving in data.flat_map(|batch| batch.drain(..)) {
-                    match arriving {
-                        Arriving::Clock(clock, snapshot) => {
-                            epoch.clock = Some(Time::default().plus_ms(clock));
-                            epoch.snapshot = snapshot;
-                        }
-                        Arriving::Chunk(number, chunk) => {
-                            epoch.chunks.insert(number, chunk);
-                        }
-                    }
-                }
-            });
-            while let Some(mut first) = arrived.first_entry() {
-                let epoch = *first.key();
-                decider.go_on(Epoch(epoch), first.get_mut());
-                if frontier.less_equal(&epoch) {
-                    break;
-                }
-                let Arrived {
-                    capability,
-                    chunks,
-                    snapshot,
-                    ..
-                } = first.remove();
-                assert!(
-                    chunks.is_empty(),
-                    "epoch {epoch} ended, but chunks before these did not come"
-                );
-                let (changes, news) = decider.end(Epoch(epoch), snapshot);
-                let mut session = output.session(&capability);
-                session.give(Ok(Leaving::Changes(changes)));
-                if !news.is_empty() {
-                    session.give(Err(news));
-                }
-            }
-        }
-    })
-}
-
-/// The job, and how far it is within the open epoch.
-struct Decider {
-    job: Checkout,
-    /// The epoch that has begun, and the number of its next chunk.
-    open: Option<(Epoch, u32)>,
-    spares: Option<Receiver<Vec<Delta>>>,
-    depth: Depth,
-}
-
-impl Decider {
-    /// Decides what has arrived of the epoch and is next in order.
-    fn go_on(&mut self, epoch: Epoch, arrived: &mut Arrived) {
-        let Some(clock) = arrived.clock else {
-            return;
-        };
-        if self.open.is_none() {
-            for spare in self.spares.iter().flat_map(Receiver::try_iter) {
-                self.job.recycle(spare);
-            }
-            self.job.begin(epoch, clock);
-            self.open = Some((epoch, 0));
-        }
-        let Some((open, next)) = &mut self.open else {
-            return;
-        };
-        assert!(*open == epoch, "epochs are decided one after another");
-        while let Some(chunk) = arrived.chunks.remove(next) {
-            for (at, decoded) in chunk.records() {
-                panics::at(Some(*at));
-                self.job.record(*at, decoded.as_ref());
-            }
-            panics::at(None);
-            *next += 1;
-            self.depth.leave();
-        }
-    }
-
-    fn end(&mut self, epoch: Epoch, snapshot: bool) -> (Changes, News) {
-        let open = self.open.take();
-        assert!(
-            open.is_some(),
-            "epoch {epoch:?} ended, but its clock did not come"
-        );
-        let deltas = self.job.end();
-        let deadline = self.job.next_deadline();
-        let changes = Changes {
-            epoch,
-            deltas,
-            deadline,
-            snapshot: snapshot.then(|| Arc::new(self.job.snapshot())),
-        };
-        (changes, self.job.take_news())
-    }
-}
-
 /// Hands out what this worker yields.
-fn outbox<H>(leaving: StreamVec<'_, u64, Leaving>, index: usize, to: Sender<H>)
+fn outbox<H>(leaving: StreamVec<'_, u64, Leaving>, bases: Rc<Bases>, index: usize, to: Sender<H>)
 where
     H: From<Yield> + 'static,
 {
@@ -442,6 +335,7 @@ where
         });
         let next = frontier.frontier().first().copied();
         if let Some(next) = next.filter(|next| *next > through + 1) {
+            bases.through(next);
             through = next - 1;
             let _ = to.send(Yield::Through(index, Epoch(through)).into());
         }

@@ -49,8 +49,10 @@ pub struct Stand {
     pub binding: Arc<Binding>,
     /// All changes up to it.
     pub digest: Digest,
-    /// The jobs' state.
+    /// The state of `checkout`.
     pub snapshot: Arc<Snapshot>,
+    /// What the jobs beside it keep, in parts.
+    pub rows: Vec<Vec<u8>>,
 }
 
 /// An epoch of which all is known.
@@ -93,6 +95,8 @@ pub struct Delivery {
     behind: bool,
     /// A state that was asked for.
     stand: Option<Stand>,
+    /// The jobs' rows for it, and how many workers have told all of theirs.
+    rows: (Vec<Vec<u8>>, usize),
     /// Nothing more comes.
     ends: bool,
     spare: Vec<Delta>,
@@ -131,6 +135,7 @@ impl Delivery {
             pending_bytes: 0,
             behind: true,
             stand: None,
+            rows: (Vec::new(), 0),
             ends: false,
             spare: Vec::new(),
         })
@@ -161,7 +166,10 @@ impl Delivery {
 
     /// The state after an epoch of which it was asked for, once that is whole.
     pub fn take_stand(&mut self) -> Option<Stand> {
-        self.stand.take()
+        let is_whole = self.rows.1 == self.through.len();
+        let stand = self.stand.take_if(|_| is_whole)?;
+        let (rows, _) = std::mem::take(&mut self.rows);
+        Some(Stand { rows, ..stand })
     }
 
     /// Deltas that nobody needs any more.
@@ -195,6 +203,14 @@ impl Delivery {
             }
             Yield::Part(epoch, deltas) => {
                 self.part(epoch, deltas);
+                Ok(())
+            }
+            Yield::Rows(rows) => {
+                self.rows.0.push(rows);
+                Ok(())
+            }
+            Yield::AllRows(_) => {
+                self.rows.1 += 1;
                 Ok(())
             }
             Yield::Through(worker, epoch) => {
@@ -232,6 +248,7 @@ impl Delivery {
                     binding: Arc::clone(&binding),
                     digest: self.digest,
                     snapshot,
+                    rows: Vec::new(),
                 });
             }
             self.whole(binding, deltas)?;

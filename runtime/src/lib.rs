@@ -15,6 +15,7 @@ pub mod conductor;
 pub mod dataflow;
 pub mod delivery;
 pub mod engine;
+mod latency;
 pub mod panics;
 mod progress;
 pub mod queue;
@@ -22,4 +23,5 @@ pub mod restart;
 pub mod state;
 
 pub use engine::{Checkpoints, Engine, EngineError, Options};
+pub use latency::Latencies;
 pub use progress::{Progress, State};

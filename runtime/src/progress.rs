@@ -7,6 +7,7 @@ use contract::log::Epoch;
 use contract::time::Time;
 
 use crate::conductor::Flight;
+use crate::latency::{Latencies, Stopwatch};
 
 /// Epochs handed out and not yet decided, at most.
 const DECIDING_MAX: u64 = 64;
@@ -89,6 +90,7 @@ impl Progress {
 pub(crate) struct Shared {
     progress: Mutex<Progress>,
     moved: Condvar,
+    stopwatch: Mutex<Stopwatch>,
 }
 
 impl Shared {
@@ -107,7 +109,17 @@ impl Shared {
         Shared {
             progress: Mutex::new(progress),
             moved: Condvar::new(),
+            stopwatch: Mutex::default(),
         }
+    }
+
+    /// How long epochs took so far.
+    pub(crate) fn latencies(&self) -> Latencies {
+        self.stopwatch().latencies()
+    }
+
+    fn stopwatch(&self) -> MutexGuard<'_, Stopwatch> {
+        self.stopwatch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Progress> {
@@ -126,7 +138,14 @@ impl Shared {
     pub(crate) fn update(&self, change: impl FnOnce(&mut Progress)) {
         let mut progress = self.lock();
         if !progress.has_ended() {
+            let (handed_out, visible) = (progress.handed_out, progress.visible);
             change(&mut progress);
+            if progress.handed_out != handed_out && progress.state == State::Live {
+                self.stopwatch().handed_out(progress.handed_out);
+            }
+            if let Some((epoch, _)) = progress.visible.filter(|_| progress.visible != visible) {
+                self.stopwatch().visible(epoch);
+            }
             self.moved.notify_all();
         }
     }

@@ -102,6 +102,7 @@ fn read(place: &Place, found: &Found, threads: usize) -> Result<Start, Checkpoin
     let manifest = found.whole().expect("what is chosen can be used");
     let decode = |name: &str, bytes: Vec<u8>| State::decode(name, &bytes);
     let pieces = checkpoint::load(place, manifest, threads, &decode)?;
-    let state = State::restore(pieces, threads).map_err(|what| place.damaged(manifest.id, what))?;
+    let state = State::restore(manifest.id.epoch, pieces, threads)
+        .map_err(|what| place.damaged(manifest.id, what))?;
     Ok(Start::after(manifest, state))
 }

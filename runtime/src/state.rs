@@ -3,22 +3,33 @@
 //! The names of a job's parts begin with the job's. Parts don't know how many workers there were.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use contract::delta::Delta;
+use contract::log::Epoch;
 use contract::time::Time;
 use operators::index::Job;
 use pipelines::checkout::Checkout;
 use pipelines::checkout::snapshot::{Counted, Part, PartName, Snapshot, decode};
+use pipelines::jobs::BaseRow;
+use pipelines::news::News;
 
 use crate::checkpoint::Source;
+use crate::dataflow::Begin;
 
 const CHECKOUT: &str = "checkout-";
+const ROWS: &str = "rows-";
 
 /// The state that jobs begin with.
 #[derive(Debug, Default)]
 pub struct State {
-    pub(crate) checkout: Checkout,
+    /// The epoch after which it stands.
+    epoch: u64,
+    checkout: Checkout,
+    /// What the jobs beside it keep, in parts.
+    rows: Vec<Vec<BaseRow>>,
 }
 
 /// A part of it.
@@ -26,6 +37,8 @@ pub struct State {
 pub enum Piece {
     /// Of `checkout`.
     Checkout(Part),
+    /// Of the jobs beside it.
+    Rows(Vec<BaseRow>),
 }
 
 impl State {
@@ -40,22 +53,62 @@ impl State {
     /// # Errors
     /// If the bytes are not such a part: says what is wrong.
     pub fn decode(name: &str, bytes: &[u8]) -> Result<Piece, String> {
-        let Some(name) = name.strip_prefix(CHECKOUT) else {
-            return Err("no job has such a part".to_owned());
+        let piece = if let Some(name) = name.strip_prefix(CHECKOUT) {
+            decode(name, bytes)
+                .map(Piece::Checkout)
+                .map_err(|damaged| damaged.to_string())
+        } else if name.starts_with(ROWS) {
+            let rows = BaseRow::read_all(bytes);
+            rows.map(Piece::Rows).map_err(|damaged| damaged.to_string())
+        } else {
+            Err("no job has such a part".to_owned())
         };
-        let part = decode(name, bytes).map_err(|damaged| damaged.to_string())?;
-        Ok(Piece::Checkout(part))
+        piece
     }
 
-    /// Puts all parts of a checkpoint together, with so many threads.
+    /// Puts all parts of a checkpoint after `epoch` together, with so many threads.
     ///
     /// # Errors
     /// If they don't make a whole: says what is wrong.
-    pub fn restore(pieces: Vec<Piece>, threads: usize) -> Result<State, String> {
-        let parts = pieces.into_iter().map(|Piece::Checkout(part)| part).collect();
+    pub fn restore(epoch: Epoch, pieces: Vec<Piece>, threads: usize) -> Result<State, String> {
+        let (mut parts, mut rows) = (Vec::new(), Vec::new());
+        for piece in pieces {
+            match piece {
+                Piece::Checkout(part) => parts.push(part),
+                Piece::Rows(of_part) => rows.push(of_part),
+            }
+        }
         let run = |jobs: Vec<Job<'_>>| side_by_side(jobs, threads);
         let checkout = Checkout::restore(parts, &run).map_err(|damaged| damaged.to_string())?;
-        Ok(State { checkout })
+        Ok(State {
+            epoch: epoch.0,
+            checkout,
+            rows,
+        })
+    }
+
+    /// What each of so many workers begins with; `spares` are the buffers that come back to worker 0.
+    pub(crate) fn begin(self, workers: usize, spares: Receiver<Vec<Delta>>) -> Vec<Begin> {
+        let State {
+            epoch: start,
+            mut checkout,
+            rows,
+        } = self;
+        let mut news = vec![News::default(); workers];
+        if start > 0 {
+            news[0] = checkout.restored();
+        }
+        // Whichever worker brings a row: its collection moves it to where it belongs.
+        for (number, rows) in rows.into_iter().enumerate() {
+            news[number % workers].base.extend(rows);
+        }
+        let mut job = Some((checkout, spares));
+        let begin = |news| Begin {
+            job: job.take(),
+            start,
+            news,
+        };
+        news.into_iter().map(begin).collect()
     }
 }
 
@@ -74,31 +127,38 @@ fn side_by_side(jobs: Vec<Job<'_>>, threads: usize) {
     });
 }
 
-/// State of `checkout` that stands still.
+/// State that stands still.
 pub struct Still {
     snapshot: Arc<Snapshot>,
     parts: Vec<PartName>,
+    rows: Vec<Vec<u8>>,
 }
 
 impl Still {
-    /// Looks at what there is.
+    /// The state of `checkout`, and what the jobs beside it keep, as they told it.
     #[must_use]
-    pub fn new(snapshot: Arc<Snapshot>) -> Still {
+    pub fn new(snapshot: Arc<Snapshot>, rows: Vec<Vec<u8>>) -> Still {
         let parts = snapshot.parts();
-        Still { snapshot, parts }
+        Still {
+            snapshot,
+            parts,
+            rows,
+        }
     }
 }
 
 impl Source for Still {
     fn parts(&self) -> Vec<String> {
-        self.parts
-            .iter()
-            .map(|part| format!("{CHECKOUT}{part}"))
-            .collect()
+        let parts = self.parts.iter().map(|part| format!("{CHECKOUT}{part}"));
+        let rows = (0..self.rows.len()).map(|number| format!("{ROWS}{number:06}"));
+        parts.chain(rows).collect()
     }
 
     fn encode(&self, part: usize, out: &mut Vec<u8>) {
-        self.snapshot.encode(&self.parts[part], out);
+        match self.parts.get(part) {
+            Some(part) => self.snapshot.encode(part, out),
+            None => out.extend_from_slice(&self.rows[part - self.parts.len()]),
+        }
     }
 
     fn census(&self) -> BTreeMap<String, (u64, u64)> {

@@ -68,6 +68,7 @@ fn digests(sample: &Sample, workers: usize, mut cut: impl FnMut() -> usize) -> V
             match heard.recv().expect("workers run") {
                 Yield::Changes(changes) => changes.deltas.iter().for_each(|delta| sum.add(delta)),
                 Yield::Part(_, deltas) => deltas.iter().for_each(|delta| sum.add(delta)),
+                Yield::Rows(_) | Yield::AllRows(_) => unreachable!("nobody asked for them"),
                 Yield::Through(_, epoch) => through += usize::from(epoch == binding.epoch),
             }
         }

@@ -64,4 +64,5 @@ fn the_record_that_was_being_decided_is_named() {
         said.contains("while deciding orders/3/41: held is more than on_hand"),
         "{said}"
     );
+    assert!(said.contains("millrace up --skip orders/3/41"), "{said}");
 }

@@ -195,7 +195,7 @@ impl Node {
         let delivery = Delivery::open(sink, ours, workers, (start.epoch, start.digest));
         let mut delivery = delivery.map_err(|error| down_of_store(&error))?;
         let is_first = delivery.found().is_none();
-        let taken = conductor.take(now).map_err(|error| down_of_log(&error))?;
+        let taken = conductor.take(now, &[]).map_err(|error| down_of_log(&error))?;
         delivery.holds(taken.number);
         let deadline = start.state.next_deadline();
         let (tell, yields) = channel();
@@ -325,6 +325,7 @@ impl Node {
             let stuck = |error| Down::Refuses(format!("the workers don't decide epoch {}: {error}", last.0));
             match self.yields.recv_timeout(STUCK).map_err(stuck)? {
                 Yield::Changes(of_epoch) => changes.push(of_epoch),
+                told @ (Yield::Rows(_) | Yield::AllRows(_)) => self.hear(told)?,
                 Yield::Part(epoch, deltas) => parts.entry(epoch).or_default().push(deltas),
                 Yield::Through(worker, epoch) => through[worker] = through[worker].max(epoch),
             }

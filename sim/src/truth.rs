@@ -132,6 +132,7 @@ impl Truth {
                 at: *at,
                 key: key.as_deref(),
                 value: value.as_deref(),
+                skipped: false,
             });
             oracle.epoch(Epoch(bound.epoch), bound.clock, raw);
         }

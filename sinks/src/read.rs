@@ -2,11 +2,12 @@
 //!
 //! # Guarantees
 //! - All that a [`Moment`] shows belongs to one epoch, that of its frontier.
-//! - Epochs never go back: after [`Views::get`] or [`Views::moment`] has shown an epoch, no later call shows
-//!   an earlier one.
+//! - Epochs never go back: after [`Views::get`], [`Views::shown`] or [`Views::moment`] has shown an epoch, no
+//!   later call shows an earlier one.
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use contract::log::Epoch;
 use contract::value::Value;
@@ -23,6 +24,19 @@ pub type Row = Vec<Value>;
 
 /// A row, if there is one, and the epoch at which it is so (`None`: there is nothing yet).
 pub type RowAt = (Option<Epoch>, Option<Row>);
+
+/// In which form all that belongs to one thing is shown. What was shown is remembered by the form's address,
+/// so it is a `static`.
+#[derive(Debug)]
+pub struct Form {
+    /// The views whose rows belong to the thing: their keys begin with its id.
+    pub views: &'static [View],
+    /// Shows them: a list of rows a view, each in the order of its keys.
+    pub show: fn(&[Vec<Row>]) -> Vec<u8>,
+}
+
+/// What a form makes of a thing's rows.
+pub type Shown = Arc<[u8]>;
 
 /// In which order rows come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +135,17 @@ pub trait Views: Send + Sync {
     /// # Errors
     /// If the view is not kept, or can't be read.
     fn get<'a>(&'a self, view: View, key: &'a [Value]) -> Later<'a, Result<RowAt, ReadError>>;
+
+    /// The thing of the id `first` in a form, and the epoch at which it is so (`None`: there is nothing yet);
+    /// from memory, if it is there.
+    ///
+    /// # Errors
+    /// If a view is not kept, or can't be read.
+    fn shown<'a>(
+        &'a self,
+        form: &'static Form,
+        first: &'a str,
+    ) -> Later<'a, Result<(Option<Epoch>, Shown), ReadError>>;
 
     /// The views as of now. Waits while too many are being read.
     ///

@@ -12,6 +12,7 @@ use contract::log::Epoch;
 use contract::value::{Value, ValueRef};
 use contract::views::View;
 use millrace_sinks::Sink;
+use millrace_sinks::read::Form;
 use millrace_sinks::sqlite::Readers;
 
 use common::Directory;
@@ -37,6 +38,10 @@ fn read(readers: &Readers, past: &Past, seen: &AtomicU64, stop: &AtomicBool, see
     let mut dice = Dice(seed);
     let mut found_some = 0;
     while !stop.load(Ordering::SeqCst) {
+        if dice.roll(3) == 0 {
+            found_some += u64::from(read_order(readers, past, seen, &runtime, &mut dice));
+            continue;
+        }
         let view = VIEWS[dice.roll(VIEWS.len())];
         let key = key(&mut dice, view);
         let parts: Vec<ValueRef<'_>> = key.iter().map(Value::as_ref).collect();
@@ -67,6 +72,48 @@ fn read(readers: &Readers, past: &Past, seen: &AtomicU64, stop: &AtomicBool, see
         found_some += u64::from(found.is_some());
     }
     found_some
+}
+
+/// An order with its lines, in words.
+static ORDER: Form = Form {
+    views: &[View::Orders, View::OrderLines],
+    show: |rows| format!("{rows:?}").into_bytes(),
+};
+
+/// Reads all rows of an order; whether there were any.
+fn read_order(
+    readers: &Readers,
+    past: &Past,
+    seen: &AtomicU64,
+    runtime: &tokio::runtime::Runtime,
+    dice: &mut Dice,
+) -> bool {
+    let id = format!("id-{}", dice.roll(60));
+    let seen_before = seen.load(Ordering::SeqCst);
+    let (epoch, found) = runtime
+        .block_on(readers.shown(&ORDER, &id))
+        .expect("it can be read");
+    let epoch = epoch.expect("the store is not empty");
+    assert!(
+        epoch.0 >= seen_before,
+        "epoch {} after {seen_before} was seen",
+        epoch.0
+    );
+    seen.fetch_max(epoch.0, Ordering::SeqCst);
+    let past = past.read().expect("nobody panicked");
+    let tables = past
+        .get(&epoch)
+        .unwrap_or_else(|| panic!("epoch {} was never committed", epoch.0));
+    let rows = |view: &View| -> Vec<Vec<Value>> {
+        let rows = tables.rows(*view).iter();
+        let ours = rows.filter(|(key, _)| key[0] == Value::Text(id.clone()));
+        ours.map(|(key, columns)| [key.as_slice(), columns].concat())
+            .collect()
+    };
+    let expected: Vec<Vec<Vec<Value>>> = ORDER.views.iter().map(rows).collect();
+    let found = String::from_utf8(found.to_vec()).expect("words");
+    assert_eq!(found, format!("{expected:?}"), "{id} at {}", epoch.0);
+    expected.iter().any(|rows| !rows.is_empty())
 }
 
 #[test]

@@ -90,28 +90,30 @@ pub enum HistoryError {
     },
 }
 
-/// Reads the timeline: what it says at its end, or after epoch `until`; `each` sees every binding.
+/// Reads the timeline: what it says after epoch `until`, and at its end; `each` sees every binding up to
+/// `until`.
 fn read_timeline(
     log: &dyn Log,
     until: Option<Epoch>,
     mut each: impl FnMut(&Binding),
-) -> Result<Timeline, HistoryError> {
+) -> Result<(Timeline, Timeline), HistoryError> {
     let mut timeline = Timeline::default();
+    let mut then = None;
     let mut reader = log.read(timeline::TOPIC, 0, 0)?;
     while let Some(run) = reader.next_run(u64::MAX)? {
         for record in run {
-            if until.is_some_and(|until| timeline.next_epoch() > until) {
-                return Ok(timeline);
+            if then.is_none() && until.is_some_and(|until| timeline.next_epoch() > until) {
+                then = Some(timeline.clone());
             }
             let offset = record.offset;
             let applied = timeline.apply(record.value);
             let outcome = applied.map_err(|error| HistoryError::Timeline { offset, error })?;
-            if let (Outcome::Bound, Some(binding)) = (outcome, timeline.last()) {
+            if let (Outcome::Bound, Some(binding), None) = (outcome, timeline.last(), &then) {
                 each(binding);
             }
         }
     }
-    Ok(timeline)
+    Ok((then.unwrap_or_else(|| timeline.clone()), timeline))
 }
 
 /// Reads every bound record with its binding, up to epoch `until` (fewer if there are fewer; all, if `None`),
@@ -121,8 +123,9 @@ fn read_timeline(
 /// If the log was trimmed or fails, or is shorter than its timeline says.
 pub fn read(log: &dyn Log, until: Option<Epoch>) -> Result<(History, Timeline), HistoryError> {
     let mut bindings = Vec::new();
-    let timeline = read_timeline(log, until, |binding| bindings.push(binding.clone()))?;
+    let (timeline, end) = read_timeline(log, until, |binding| bindings.push(binding.clone()))?;
     let mut history = History::new();
+    end.skips().iter().for_each(|at| history.skip(*at));
     let ends = timeline.last().map_or_else(no_ends, |last| last.ends.clone());
     for topic in Topic::ALL {
         for (partition, &bound) in (0..).zip(&ends[topic as usize]).filter(|(_, bound)| **bound > 0) {
@@ -211,7 +214,7 @@ impl<'a> Import<'a> {
     /// Checks that the history can go there.
     fn begin(log: &'a dyn Log, history: &History, timestamp_ms: i64) -> Result<Import<'a>, HistoryError> {
         let timeline_end = log.ends(timeline::TOPIC)?.first().copied().unwrap_or(0);
-        let timeline = read_timeline(log, None, |_| ())?;
+        let (timeline, _) = read_timeline(log, None, |_| ())?;
         let mut ends = no_ends();
         let known = log.topics();
         for topic in Topic::ALL {

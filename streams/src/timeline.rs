@@ -7,13 +7,19 @@
 //! A generation (who may write sinks and run connectors) is taken by binding an epoch that says so, and so
 //! follows the same rule: of two that take the next one, one succeeds.
 //!
+//! A record that can't be decided, as an assertion of ours trips at it, can be skipped by a binding that says
+//! so. It holds for all replays, also of the epochs before: whoever decides reads the timeline to its end
+//! first.
+//!
 //! Everything here is pure: facts go in, a decision comes out.
 
 mod generation;
 mod minter;
 mod slices;
 
-use contract::log::{Binding, Epoch, Topic};
+use std::collections::BTreeSet;
+
+use contract::log::{Binding, Epoch, Position, Topic};
 use contract::time::Time;
 use serde_json::{Map, Value, json};
 
@@ -72,13 +78,25 @@ pub enum Outcome {
 pub struct Timeline {
     last: Option<Binding>,
     generation: Option<Generation>,
+    skips: BTreeSet<Position>,
 }
 
 impl Timeline {
     /// The timeline that goes on after a binding and the generation in force then.
     #[must_use]
     pub fn after(last: Option<Binding>, generation: Option<Generation>) -> Timeline {
-        Timeline { last, generation }
+        let skips = BTreeSet::new();
+        Timeline {
+            last,
+            generation,
+            skips,
+        }
+    }
+
+    /// The records that are to be skipped.
+    #[must_use]
+    pub fn skips(&self) -> &BTreeSet<Position> {
+        &self.skips
     }
 
     /// The last binding.
@@ -144,6 +162,8 @@ impl Timeline {
         if generation.is_some() && number(&generation) <= number(&self.generation) {
             return Err(backwards("the generation".to_owned()));
         }
+        let skips = read_skips(&value["skips"]).ok_or_else(|| malformed("skips"))?;
+        self.skips.extend(skips);
         self.generation = generation.or_else(|| self.generation.take());
         let epoch = Epoch(epoch);
         self.last = Some(Binding { epoch, clock, ends });
@@ -168,6 +188,20 @@ impl Timeline {
         }
         record.to_string()
     }
+
+    /// The record that binds the next epoch, takes a generation, and has records skipped.
+    #[must_use]
+    pub fn encode_skips(&self, binding: &Binding, generation: &Generation, skips: &[Position]) -> String {
+        let record = self.encode(binding, Some(generation));
+        if skips.is_empty() {
+            return record;
+        }
+        let skip =
+            |at: &Position| json!({"topic": at.topic.name(), "partition": at.partition, "offset": at.offset});
+        let skips: Vec<Value> = skips.iter().map(skip).collect();
+        let open = record.strip_suffix('}').expect("a record is an object");
+        format!("{open},\"skips\":{}}}", Value::from(skips))
+    }
 }
 
 /// No records at all.
@@ -188,6 +222,20 @@ fn move_ends(ends: &mut Vec<u64>, changed: &[Value]) -> Result<(), usize> {
         }
     }
     Ok(())
+}
+
+fn read_skips(value: &Value) -> Option<Vec<Position>> {
+    let skip = |skip: &Value| {
+        Some(Position {
+            topic: Topic::from_name(skip["topic"].as_str()?)?,
+            partition: u32::try_from(skip["partition"].as_u64()?).ok()?,
+            offset: skip["offset"].as_u64()?,
+        })
+    };
+    match value {
+        Value::Null => Some(Vec::new()),
+        value => value.as_array()?.iter().map(skip).collect(),
+    }
 }
 
 fn read_generation(value: &Value) -> Result<Option<Generation>, ()> {
@@ -239,6 +287,28 @@ mod tests {
     }
 
     #[test]
+    fn skips_are_read_back_and_stay() {
+        let mut timeline = Timeline::default();
+        let at = |offset| Position {
+            topic: Topic::Orders,
+            partition: 1,
+            offset,
+        };
+        let ours = Generation {
+            number: 1,
+            owner: "a".to_owned(),
+        };
+        let record = timeline.encode_skips(&binding(1, 5, &[3]), &ours, &[at(7), at(9)]);
+        timeline.apply(Some(record.as_bytes())).unwrap();
+        let next = timeline.encode(&binding(2, 5, &[4]), None);
+        timeline.apply(Some(next.as_bytes())).unwrap();
+        assert_eq!(
+            timeline.skips().iter().copied().collect::<Vec<_>>(),
+            [at(7), at(9)]
+        );
+    }
+
+    #[test]
     fn of_records_for_the_same_epoch_the_first_counts() {
         let mut timeline = Timeline::default();
         let taken = |owner: &str| Generation {
@@ -267,6 +337,7 @@ mod tests {
             r#"{"epoch":0,"clock":"1970-01-01T00:00:00.005Z","ends":{}}"#,
             r#"{"epoch":2,"clock":"1970-01-01T00:00:00.005Z"}"#,
             r#"{"epoch":2,"clock":"now","ends":{}}"#,
+            r#"{"epoch":2,"clock":"1970-01-01T00:00:01Z","ends":{},"skips":[{"topic":"orders","offset":1}]}"#,
             "[]",
             "",
         ];

@@ -133,6 +133,7 @@ fn a_copy_torn_by_a_checkpoint_is_found_by_verify_and_made_anew() {
         me: "test".to_owned(),
         binds: true,
         limits: Limits::default(),
+        skips: Vec::new(),
         checkpoints: None,
     };
     let clock = Arc::new(SystemClock::new());

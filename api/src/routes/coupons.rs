@@ -8,11 +8,10 @@ use contract::log::Topic;
 use contract::time::Time;
 use contract::value::Value;
 use contract::views::{View, coupon_grants, coupons};
-use serde_json::json;
 use sinks::read::Row;
 
 use super::orders::accepted;
-use crate::answer::{Answer, object, shown};
+use crate::answer::{Answer, Text};
 use crate::app::{App, Look, Ready, text};
 use crate::command::{Command, Placed, decided};
 use crate::problem::{Kind, Problem};
@@ -24,7 +23,7 @@ pub(crate) async fn one(State(app): State<Arc<App>>, Ids(id): Ids<String>, query
     let (epoch, row) = app.views.get(View::Coupons, &[text(&id)]).await?;
     let epoch = epoch.map_or(0, |epoch| epoch.0);
     let row = row.ok_or_else(|| Problem::not_found("campaign", &id).at(epoch))?;
-    Ok(shown(StatusCode::OK, epoch, object(View::Coupons, &row)))
+    Ok(Text::of(View::Coupons, &row).shown(StatusCode::OK, epoch))
 }
 
 /// `POST /v1/coupons/{campaign_id}/claim`
@@ -53,9 +52,9 @@ pub(crate) async fn claim(
     let ours = grant[coupon_grants::cause_partition] == Value::Int(i64::from(placed.stands.partition))
         && grant[coupon_grants::cause_offset] == Value::Int(offset);
     let status = if ours { StatusCode::CREATED } else { StatusCode::OK };
-    let mut granted = object(View::CouponGrants, &grant);
-    granted.insert("token".to_owned(), json!(placed.token.text()));
-    Ok(shown(status, look.epoch, granted))
+    Ok(Text::of(View::CouponGrants, &grant)
+        .token(Some(&placed.token))
+        .shown(status, look.epoch))
 }
 
 /// Why a claim was refused. Grants are never given back: where some remain the claim was not made in time;

@@ -9,7 +9,7 @@ use contract::words::AttentionKind;
 use serde_json::{Value as Json, json};
 use sinks::read::Select;
 
-use crate::answer::{Answer, items, members, object, shown};
+use crate::answer::{Answer, Text, items, members, object, shown};
 use crate::app::{App, Ready, text};
 use crate::explain::attention as words;
 use crate::problem::Problem;
@@ -29,7 +29,7 @@ pub(crate) async fn stock(
     let (epoch, row) = app.views.get(View::StockLevels, &[text(&sku)]).await?;
     let epoch = epoch.map_or(0, |epoch| epoch.0);
     let row = row.ok_or_else(|| Problem::not_found("stock of", &sku).at(epoch))?;
-    Ok(shown(StatusCode::OK, epoch, object(View::StockLevels, &row)))
+    Ok(Text::of(View::StockLevels, &row).shown(StatusCode::OK, epoch))
 }
 
 /// `GET /v1/wallets/{customer_id}`

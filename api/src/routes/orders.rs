@@ -10,32 +10,39 @@ use contract::value::Value;
 use contract::views::{View, order_lines, order_timeline, orders, payments};
 use contract::words::Status;
 use serde_json::{Value as Json, json};
-use sinks::read::{Order, Row, Select};
+use sinks::read::{Form, Order, Row, Select};
 
-use crate::answer::{Answer, Object, items, members, object, plain, shown};
+use crate::answer::{Answer, Text, items, json as json_of, members, plain, shown};
 use crate::app::{App, Look, Ready, text};
-use crate::command::{Command, Placed, decided};
+use crate::command::{Command, Placed, decided, fate};
+use crate::fresh::ORDER;
 use crate::problem::{Kind, Problem};
 use crate::query::{Ids, Query};
 
 /// Rows that belong to one order, at most: more than an order's lines can be.
 const ROWS_MAX: usize = 100_000;
 
-/// The order with its lines and payments.
-pub(crate) fn whole(order: &Row, lines: &[Row], paid: &[Row]) -> Object {
-    let mut whole = object(View::Orders, order);
-    let without = |view: View, rows: &[Row]| -> Json {
-        let rows = rows.iter().map(|row| {
-            let mut row = object(view, row);
-            row.shift_remove("order_id");
-            Json::Object(row)
-        });
-        rows.collect()
-    };
-    whole.insert("lines".to_owned(), without(View::OrderLines, lines));
-    whole.insert("payments".to_owned(), without(View::Payments, paid));
-    whole
+/// The order with its lines and payments, which are what [`ORDER`] names.
+pub(crate) fn whole(order: &Row, lines: &[Row], paid: &[Row]) -> Text {
+    Text::of(View::Orders, order)
+        .rows("lines", View::OrderLines, lines)
+        .rows("payments", View::Payments, paid)
 }
+
+/// The same of rows by [`ORDER`]; `None`: there is no such order.
+fn of_rows(rows: &[Vec<Row>]) -> Option<(&Row, Text)> {
+    let [orders, lines, paid] = rows else {
+        return None;
+    };
+    let order = orders.first()?;
+    Some((order, whole(order, lines, paid)))
+}
+
+/// The order as it is shown, but for the moment; nothing, if there is none.
+static FORM: Form = Form {
+    views: ORDER,
+    show: |rows| of_rows(rows).map_or_else(Vec::new, |(_, order)| order.made()),
+};
 
 /// What belongs to an order in a view whose key begins with it.
 pub(crate) async fn of_order(look: &mut Look, view: View, order_id: &str) -> Result<Vec<Row>, Problem> {
@@ -58,19 +65,21 @@ pub(crate) async fn found(look: &mut Look, order_id: &str) -> Result<Row, Proble
     row.ok_or_else(|| Problem::not_found("order", order_id).at(epoch))
 }
 
-async fn read(look: &mut Look, order_id: &str) -> Result<Object, Problem> {
+async fn read(look: &mut Look, order_id: &str) -> Result<Vec<Vec<Row>>, Problem> {
     let order = found(look, order_id).await?;
     let lines = of_order(look, View::OrderLines, order_id).await?;
     let paid = of_order(look, View::Payments, order_id).await?;
-    Ok(whole(&order, &lines, &paid))
+    Ok(vec![vec![order], lines, paid])
 }
 
 /// `GET /v1/orders/{order_id}`
 pub(crate) async fn one(State(app): State<Arc<App>>, Ids(id): Ids<String>, query: Query, _: Ready) -> Answer {
     query.end()?;
-    let mut look = app.look().await?;
-    let order = read(&mut look, &id).await?;
-    Ok(shown(StatusCode::OK, look.epoch, order))
+    let (epoch, shown) = app.show(&FORM, &id).await?;
+    if shown.is_empty() {
+        return Err(Problem::not_found("order", &id).at(epoch));
+    }
+    Ok(Text::again(&shown).shown(StatusCode::OK, epoch))
 }
 
 /// `GET /v1/orders/{order_id}/timeline`
@@ -175,33 +184,43 @@ pub(crate) async fn place(State(app): State<Arc<App>>, query: Query, command: Co
             (id, value)
         }
     };
+    // Before it is appended: the commit that makes the order may come before its answer.
+    let awaited = command.waits().then(|| app.feed.fresh.await_order(&order_id));
     let placed = command.append(&app, Topic::Orders, value).await?;
-    let Some(mut look) = decided(&app, &placed).await? else {
+    if !placed.is_visible(&app).await {
         let answer = members([
             ("order_id", json!(order_id)),
             ("token", json!(placed.token.text())),
         ]);
         return Ok(plain(StatusCode::ACCEPTED, &Json::Object(answer)));
+    }
+    if let Some(made) = awaited.and_then(|awaited| awaited.made_by(&placed.stands)) {
+        return placed_as(&made.rows, &order_id, &placed, made.epoch.0);
+    }
+    let mut look = fate(&app, &placed).await?;
+    let rows = read(&mut look, &order_id).await?;
+    placed_as(&rows, &order_id, &placed, look.epoch)
+}
+
+/// The order that was placed, or that it was rejected.
+fn placed_as(rows: &[Vec<Row>], order_id: &str, placed: &Placed, epoch: u64) -> Answer {
+    let Some((order, whole)) = of_rows(rows) else {
+        return Err(Problem::not_found("order", order_id).at(epoch));
     };
-    let mut order = read(&mut look, &order_id).await?;
-    if order.get("status") == Some(&json!(Status::Rejected.word())) {
-        let reason = order.get("reason").cloned().unwrap_or_default();
+    if order[orders::status] == text(Status::Rejected.word()) {
+        let reason = json_of(&order[orders::reason]);
         let detail = format!(
             "order {order_id} was rejected: {}",
             reason.as_str().unwrap_or_default()
         );
         return Err(Problem::new(Kind::Rejected, detail)
             .with("reason", reason)
-            .with(
-                "reason_detail",
-                order.get("reason_detail").cloned().unwrap_or_default(),
-            )
+            .with("reason_detail", json_of(&order[orders::reason_detail]))
             .with("order_id", order_id)
             .with("token", placed.token.text())
-            .at(look.epoch));
+            .at(epoch));
     }
-    order.insert("token".to_owned(), json!(placed.token.text()));
-    Ok(shown(StatusCode::CREATED, look.epoch, order))
+    Ok(whole.token(Some(&placed.token)).shown(StatusCode::CREATED, epoch))
 }
 
 /// Whether a text is an id (contract, Values).
@@ -217,9 +236,9 @@ async fn about(app: &App, id: &str, command: &Command, kind: &str) -> Answer {
     match decided(app, &placed).await? {
         None => Ok(accepted(&placed)),
         Some(mut look) => {
-            let mut order = read(&mut look, id).await?;
-            order.insert("token".to_owned(), json!(placed.token.text()));
-            Ok(shown(StatusCode::OK, look.epoch, order))
+            let rows = read(&mut look, id).await?;
+            let (_, order) = of_rows(&rows).ok_or_else(|| Problem::not_found("order", id))?;
+            Ok(order.token(Some(&placed.token)).shown(StatusCode::OK, look.epoch))
         }
     }
 }

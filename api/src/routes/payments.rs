@@ -9,10 +9,9 @@ use contract::log::{Epoch, Topic};
 use contract::value::Value;
 use contract::views::{View, order_timeline, orders, payments};
 use contract::words::{Note, PaymentStatus};
-use serde_json::json;
 
 use super::orders::{accepted, found, of_order, whole};
-use crate::answer::{Answer, shown};
+use crate::answer::Answer;
 use crate::app::{App, Look, text};
 use crate::command::{Command, Placed, decided};
 use crate::problem::{Kind, Problem};
@@ -100,9 +99,9 @@ async fn answered(app: &App, placed: &Placed, order_id: &str, payment_key: &str)
     let order = found(&mut look, order_id).await?;
     let lines = of_order(&mut look, View::OrderLines, order_id).await?;
     let paid = of_order(&mut look, View::Payments, order_id).await?;
-    let mut order = whole(&order, &lines, &paid);
-    order.insert("token".to_owned(), json!(placed.token.text()));
-    Ok(shown(StatusCode::OK, look.epoch, order))
+    Ok(whole(&order, &lines, &paid)
+        .token(Some(&placed.token))
+        .shown(StatusCode::OK, look.epoch))
 }
 
 /// Why a submission is no attempt to pay, if it is none; one that is repeated is.

@@ -1,6 +1,7 @@
 //! How the server itself is: alive, ready, measured, described.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -91,6 +92,32 @@ fn frontier(app: &App, page: &mut Page) {
         "How far that clock is behind the wall clock.",
         seconds(lag),
     );
+    let store = ("sink", "views");
+    labelled(
+        page,
+        "sink_frontier_epoch",
+        "The epoch that a sink holds.",
+        &[store],
+        epoch,
+    );
+    let help = "How far that epoch's clock is behind the wall clock.";
+    labelled(page, "sink_frontier_lag_seconds", help, &[store], seconds(lag));
+    // The store holds all its views at one epoch.
+    let views: Vec<_> = app
+        .views
+        .views()
+        .iter()
+        .map(|view| ("view", view.schema().name))
+        .collect();
+    labelled(
+        page,
+        "view_frontier_epoch",
+        "The epoch that a view shows.",
+        &views,
+        epoch,
+    );
+    let help = "How far that epoch's clock is behind the wall clock.";
+    labelled(page, "view_frontier_lag_seconds", help, &views, seconds(lag));
     let (oldest, bytes) = app.feed.remembered();
     page.gauge(
         "changes_oldest_epoch",
@@ -101,6 +128,14 @@ fn frontier(app: &App, page: &mut Page) {
     let followers = app.config.followers_max.saturating_sub(free);
     page.gauge("followers", "Who follows changes.", followers);
     page.gauge("changes_bytes", "Memory that remembered changes take.", bytes);
+}
+
+/// A gauge with a sample for each label.
+fn labelled(page: &mut Page, name: &str, help: &str, labels: &[(&str, &str)], value: impl Display) {
+    page.family(name, "gauge", help);
+    for label in labels {
+        page.sample(name, &[*label], &value);
+    }
 }
 
 fn seconds(ms: i64) -> String {
@@ -118,6 +153,8 @@ fn queues(app: &App, page: &mut Page) {
         status.handed_out.saturating_sub(status.decided)
     });
     page.gauge("epoch_decided", "The last epoch decided.", status.decided);
+    let help = "Time from an epoch's binding until it is visible.";
+    page.histogram("epoch_seconds", help, &status.epochs);
     page.family("queue_depth", "gauge", "Entries in a queue.");
     page.sample("queue_depth", &[("queue", "chunks")], status.chunks);
     page.sample("queue_depth", &[("queue", "commands")], app.appender.waiting());
@@ -151,7 +188,7 @@ fn counted(app: &App, page: &mut Page) {
     page.histogram(
         "commit_seconds",
         "Time of a commit to the view store.",
-        &app.feed.commits,
+        &app.feed.commits.latencies(),
     );
 }
 

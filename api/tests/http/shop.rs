@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use contract::installation::Installation;
 use contract::log::Topic;
 use contract::views::View;
+use millrace_api::metrics::Latencies;
 use millrace_api::{App, Config, Feed, Observed, Parts, Server, Status};
 use runtime::clock::SystemClock;
 use runtime::{Engine, Options, State};
@@ -79,6 +80,7 @@ impl Shop {
             me: "test".to_owned(),
             binds: true,
             limits: Limits::default(),
+            skips: Vec::new(),
             checkpoints: None,
         };
         let clock = Arc::new(SystemClock::new());
@@ -86,13 +88,22 @@ impl Shop {
         let engine = Arc::new(engine.expect("the engine starts"));
         let asked = Arc::downgrade(&engine);
         let status = move || {
-            let progress = asked.upgrade().map(|engine| engine.progress());
+            let engine = asked.upgrade();
+            let taken = engine
+                .as_ref()
+                .map(|engine| engine.latencies())
+                .unwrap_or_default();
+            let progress = engine.map(|engine| engine.progress());
             let ready = progress
                 .as_ref()
                 .is_some_and(|progress| progress.state == State::Live);
             Status {
                 state: if ready { "live" } else { "other" },
                 ready,
+                epochs: Latencies {
+                    counts: taken.counts,
+                    sum_us: taken.sum_us,
+                },
                 ..Status::default()
             }
         };

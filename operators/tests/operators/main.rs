@@ -4,9 +4,11 @@
 
 mod deadlines;
 mod interner;
+mod keyed;
 mod ledger;
 mod ledger_refuses;
 mod once;
+mod ranking;
 mod shared;
 mod slots;
 mod varint;

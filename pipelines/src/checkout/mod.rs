@@ -38,7 +38,7 @@ mod tell;
 mod touched;
 
 use bumpalo::Bump;
-use contract::decode::decode;
+use contract::decode::{Rejected, decode};
 use contract::delta::Delta;
 use contract::log::{Epoch, RawRecord};
 use contract::time::Time;
@@ -87,7 +87,11 @@ impl Checkout {
     ) -> Vec<Delta> {
         self.begin(epoch, clock);
         for record in records {
-            let decoded = decode(record.at.topic, record.key, record.value, arena);
+            let decoded = if record.skipped {
+                Err(Rejected::skipped())
+            } else {
+                decode(record.at.topic, record.key, record.value, arena)
+            };
             self.record(record.at, decoded.as_ref());
             if arena.allocated_bytes() > ARENA_BYTES_MAX {
                 arena.reset();

@@ -118,10 +118,11 @@ impl Desk {
         if wallet_amount > total - discount {
             return invalid("invalid_order", "wallet");
         }
-        let wallet = self
-            .facts
-            .wallet(r.customer_id.get(), r.currency)
-            .filter(|_| wallet_amount > 0);
+        let wallet = if wallet_amount > 0 {
+            self.facts.wallet(r.customer_id.get(), r.currency)
+        } else {
+            None
+        };
         let legs = self.legs(asked, right, wallet)?;
         let payable = total - discount - wallet_amount;
         let terms = Terms {

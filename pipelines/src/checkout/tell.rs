@@ -153,4 +153,17 @@ impl Checkout {
         self.teller.names(&self.desk.facts);
         std::mem::take(&mut self.teller.news)
     }
+
+    /// After a restart, at the epoch of the checkpoint: all names, and what is spent, to be told once more.
+    pub fn restored(&mut self) -> News {
+        self.teller = Teller::default();
+        let (facts, ledger) = (&self.desk.facts, &self.desk.ledger);
+        for (product, facts) in (0..).zip(facts.products.iter()) {
+            if let Some(stock) = facts.stock {
+                self.teller
+                    .stock(product, Levels::default(), ledger.levels(stock));
+            }
+        }
+        self.take_news()
+    }
 }

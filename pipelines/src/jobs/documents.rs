@@ -8,6 +8,9 @@
 use std::sync::Arc;
 
 use differential_dataflow::operators::ThresholdTotal;
+use differential_dataflow::operators::arrange::TraceAgent;
+use differential_dataflow::trace::implementations::KeySpine;
+use operators::base::Kept;
 use operators::route::away_from_first;
 use timely::dataflow::operators::Concat;
 use timely::dataflow::operators::vec::Map;
@@ -20,13 +23,16 @@ use crate::show::Row;
 
 type Id = Arc<str>;
 
-/// The rows of `review_documents`; a review's are always on the same worker.
+/// What customers have bought.
+type BoughtKept = Kept<TraceAgent<KeySpine<(u32, u32), u64, isize>>>;
+
+/// The rows of `review_documents`, where a review's are always on the same worker; and what was bought.
 pub(super) fn documents<'s>(
     reviews: Changes<'s, ((Id, ()), Arc<Review>), isize>,
     products: Changes<'s, ((u32, ()), Product), isize>,
     bought: Changes<'s, ((u32, u32), ()), isize>,
     workers: usize,
-) -> Changes<'s, Row, isize> {
+) -> (Changes<'s, Row, isize>, BoughtKept) {
     let of_product = move |product: &u32| away_from_first(u64::from(*product), workers);
     let of_pair = move |(customer, product): &(u32, u32)| {
         away_from_first(u64::from(*customer) << 32 | u64::from(*product), workers)
@@ -48,6 +54,7 @@ pub(super) fn documents<'s>(
         .as_collection(|_, document| document.clone())
         .inner;
     let bought = by_self(bought, "bought", of_pair);
+    let kept = Kept::new(bought.trace.clone());
     let verified = documents.join_core(bought, |_, document, ()| Some((document.clone(), ())));
     // `distinct_total` of version 0.25.1 never takes back what it gave.
     // Several orders are one purchase; a pair's documents are where the pair is.
@@ -63,5 +70,5 @@ pub(super) fn documents<'s>(
         let row = |verified| Row::Document(Arc::clone(&id), Arc::clone(&review), about.clone(), verified);
         [(row(false), epoch, -diff), (row(true), epoch, diff)]
     });
-    all.concat(verified)
+    (all.concat(verified), kept)
 }

@@ -12,6 +12,7 @@
 //! ([`operators::route`]).
 
 mod arrange;
+mod bases;
 mod documents;
 mod spread;
 
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use contract::delta::Delta;
 use differential_dataflow::operators::CountTotal;
+use operators::base::Kept;
 use operators::epochs::whole_epochs;
 use operators::keyed::keyed;
 use operators::route::away_from_first;
@@ -33,6 +35,7 @@ use crate::news::News;
 use crate::reviews::{Ratings, ReviewChange};
 use crate::show::{Candidate, Row, Show, route};
 use arrange::by_self;
+pub use bases::{BaseRow, Bases, BasesDump, Damaged};
 use spread::spread;
 
 /// Changes of a collection.
@@ -45,7 +48,10 @@ fn text_hash(text: &str) -> u64 {
 
 /// Builds the jobs on one worker. `news` is there on the worker that decides; what an epoch changes comes out
 /// in parts, one of each worker that has something to say, with at most one delta a view.
-pub fn build(news: StreamVec<'_, u64, News>) -> StreamVec<'_, u64, Vec<Delta>> {
+///
+/// After a restart, at the epoch `start` (else 0), news bring all names and the rows of a checkpoint, on
+/// whatever worker ([`News::base`]). Nothing comes out for that epoch.
+pub fn build(news: StreamVec<'_, u64, News>, start: u64) -> (StreamVec<'_, u64, Vec<Delta>>, Bases) {
     let scope = news.scope();
     let (here, workers) = (scope.worker().index(), scope.worker().peers());
     let news = spread(news, workers);
@@ -53,6 +59,7 @@ pub fn build(news: StreamVec<'_, u64, News>) -> StreamVec<'_, u64, Vec<Delta>> {
     let sums = by_self(news.sums, "sums", move |group| {
         away_from_first(group.hash(), workers)
     });
+    let sums_kept = Kept::new(sums.trace.clone());
     let groups = sums.count_total().inner.flat_map(|((group, sums), epoch, diff)| {
         let candidate = Candidate::of(&group, &sums).map(Row::Candidate);
         let rows = [Some(Row::Group(group, sums)), candidate];
@@ -62,7 +69,7 @@ pub fn build(news: StreamVec<'_, u64, News>) -> StreamVec<'_, u64, Vec<Delta>> {
     let pact = Exchange::new(move |((number, ..), _): &((u32, u32, ProductChange), u64)| {
         away_from_first(u64::from(*number), workers)
     });
-    let (products, _) = keyed(news.products, pact, "products");
+    let (products, products_kept) = keyed(news.products, pact, "products");
     let listed = products
         .clone()
         .flat_map(|(((number, ()), product), epoch, diff)| match product {
@@ -73,7 +80,7 @@ pub fn build(news: StreamVec<'_, u64, News>) -> StreamVec<'_, u64, Vec<Delta>> {
     let pact = Exchange::new(move |((customer, ..), _): &((u32, u32, CartChange), u64)| {
         away_from_first(u64::from(*customer), workers)
     });
-    let (carts, _) = keyed(news.carts, pact, "carts");
+    let (carts, carts_kept) = keyed(news.carts, pact, "carts");
     let items = carts.map(|(((customer, product), quantity), epoch, diff)| {
         (Row::CartItem(customer, product, quantity), epoch, diff)
     });
@@ -81,7 +88,7 @@ pub fn build(news: StreamVec<'_, u64, News>) -> StreamVec<'_, u64, Vec<Delta>> {
     let pact = Exchange::new(move |((id, ..), _): &((Arc<str>, u32, ReviewChange), u64)| {
         away_from_first(text_hash(id), workers)
     });
-    let (reviews, _) = keyed(news.reviews, pact, "reviews");
+    let (reviews, reviews_kept) = keyed(news.reviews, pact, "reviews");
     let ratings = reviews.clone().map(|((_, review), epoch, diff)| {
         let mut ratings = Ratings::one(review.rating);
         ratings.0.iter_mut().for_each(|count| *count *= diff as i64);
@@ -93,12 +100,21 @@ pub fn build(news: StreamVec<'_, u64, News>) -> StreamVec<'_, u64, Vec<Delta>> {
     let ratings = ratings.count_total().inner;
     let ratings =
         ratings.map(|((product, ratings), epoch, diff)| (Row::Rating(product, ratings), epoch, diff));
-    let documents = documents::documents(reviews, products, news.bought, workers);
+    let (documents, bought_kept) = documents::documents(reviews, products, news.bought, workers);
 
     let rows = scope.concatenate([news.rows, groups, listed, items, ratings, documents]);
     let mut show = Show::default();
     let pact = Exchange::new(move |(row, ..): &(Row, u64, isize)| route(row, here, workers));
-    whole_epochs(rows, pact, "show", move |epoch, changes| {
-        Some(show.epoch(epoch, &changes)).filter(|deltas| !deltas.is_empty())
-    })
+    let parts = whole_epochs(rows, pact, "show", move |epoch, changes| {
+        let deltas = show.epoch(epoch, &changes);
+        Some(deltas).filter(|deltas| epoch > start && !deltas.is_empty())
+    });
+    let bases = Bases {
+        products: products_kept,
+        carts: carts_kept,
+        reviews: reviews_kept,
+        sums: sums_kept,
+        bought: bought_kept,
+    };
+    (parts, bases)
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use operators::keyed::Keyed;
+use operators::keyed::{Change as _, Keyed};
 use operators::route::away_from_first;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
-use super::Changes;
+use super::{BaseRow, Changes};
 use crate::carts::CartChange;
 use crate::catalog::ProductChange;
 use crate::dashboards::{self, Group, Sums};
@@ -37,7 +37,7 @@ pub(super) struct Heard<'s> {
 }
 
 /// Rows that are not made by a job: names, for everybody; levels; carts' versions.
-fn rows(news: &News, workers: usize, mut give: impl FnMut(Row, isize)) {
+fn rows(news: &News, workers: usize, give: &mut impl FnMut(Row, isize)) {
     for to in 0..workers {
         news.names
             .iter()
@@ -57,6 +57,63 @@ fn rows(news: &News, workers: usize, mut give: impl FnMut(Row, isize)) {
 
 fn numbered<T>(records: Vec<T>) -> impl Iterator<Item = (u32, T)> {
     (0..).zip(records)
+}
+
+/// One of something for each thing that is heard.
+struct Outlets<A, B, C, D, E, F> {
+    sums: A,
+    bought: B,
+    row: C,
+    products: D,
+    carts: E,
+    reviews: F,
+}
+
+impl<A, B, C, D, E, F> Outlets<A, B, C, D, E, F>
+where
+    A: FnMut(Group, Sums),
+    B: FnMut((u32, u32), isize),
+    C: FnMut(Row, isize),
+    D: FnMut(Keyed<u32, ProductChange>),
+    E: FnMut(Keyed<u32, CartChange>),
+    F: FnMut(Keyed<Arc<str>, ReviewChange>),
+{
+    /// Takes news apart.
+    fn give(&mut self, news: News, workers: usize) {
+        rows(&news, workers, &mut self.row);
+        let (sums, bought) = (&mut self.sums, &mut self.bought);
+        dashboards::spread(&news, sums, |customer, product, more| {
+            bought((customer, product), more);
+        });
+        for (number, (product, change)) in numbered(news.products) {
+            (self.products)((product, number, change));
+        }
+        for (number, (customer, _, change)) in numbered(news.carts) {
+            (self.carts)((customer, number, change));
+        }
+        for (number, (id, change)) in numbered(news.reviews) {
+            (self.reviews)((id, number, change));
+        }
+        news.base.into_iter().for_each(|row| self.restore(row));
+    }
+
+    /// Feeds a row of a base collection.
+    fn restore(&mut self, row: BaseRow) {
+        match row {
+            BaseRow::Product(number, product) => {
+                (self.products)((number, 0, ProductChange::put((), product)));
+            }
+            BaseRow::CartItem(customer, product, quantity) => {
+                (self.carts)((customer, 0, CartChange::put(product, quantity)));
+            }
+            BaseRow::Review(id, review) => (self.reviews)((id, 0, ReviewChange::put((), review))),
+            BaseRow::Sums(group, sums) => (self.sums)(group, sums),
+            BaseRow::Bought(customer, product, orders) => {
+                let orders = isize::try_from(orders).expect("an isize has 64 bits");
+                (self.bought)((customer, product), orders);
+            }
+        }
+    }
 }
 
 /// Takes news apart.
@@ -87,23 +144,16 @@ pub(super) fn spread(news: StreamVec<'_, u64, News>, workers: usize) -> Heard<'_
                 let (mut sums, mut bought) = (sums.session(&time), bought.session(&time));
                 let (mut row, mut products) = (row.session(&time), products.session(&time));
                 let (mut carts, mut reviews) = (carts.session(&time), reviews.session(&time));
-                for news in data.flat_map(|batch| batch.drain(..)) {
-                    rows(&news, workers, |shown, diff| row.give((shown, at, diff)));
-                    dashboards::spread(
-                        &news,
-                        |group, more| sums.give(((group, ()), at, more)),
-                        |customer, product, diff| bought.give((((customer, product), ()), at, diff)),
-                    );
-                    for (number, (product, change)) in numbered(news.products) {
-                        products.give(((product, number, change), at));
-                    }
-                    for (number, (customer, _, change)) in numbered(news.carts) {
-                        carts.give(((customer, number, change), at));
-                    }
-                    for (number, (id, change)) in numbered(news.reviews) {
-                        reviews.give(((id, number, change), at));
-                    }
-                }
+                let mut outlets = Outlets {
+                    sums: |group, more| sums.give(((group, ()), at, more)),
+                    bought: |pair, more| bought.give(((pair, ()), at, more)),
+                    row: |shown, diff| row.give((shown, at, diff)),
+                    products: |record| products.give((record, at)),
+                    carts: |record| carts.give((record, at)),
+                    reviews: |record| reviews.give((record, at)),
+                };
+                data.flat_map(|batch| batch.drain(..))
+                    .for_each(|news| outlets.give(news, workers));
             });
         }
     });

@@ -1,5 +1,6 @@
 //! A reader for each partition, standing where the last epoch ended.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use contract::log::{Position, Topic};
@@ -31,7 +32,12 @@ impl Cursors {
     }
 
     /// Reads on to `ends`, in log order.
-    pub fn read_to(&mut self, ends: &[Vec<u64>; 9], each: &mut dyn FnMut(Raw)) -> Result<(), LogError> {
+    pub fn read_to(
+        &mut self,
+        ends: &[Vec<u64>; 9],
+        skips: &BTreeSet<Position>,
+        each: &mut dyn FnMut(Raw),
+    ) -> Result<(), LogError> {
         for topic in Topic::ALL {
             let readers = &mut self.readers[topic as usize];
             for (partition, end) in (0u32..).zip(&ends[topic as usize]) {
@@ -50,7 +56,16 @@ impl Cursors {
                     Some(reader) => reader,
                     None => reader.insert(self.log.read(topic.name(), partition, from)?),
                 };
-                read_partition(reader.as_mut(), topic, partition, *end, &mut self.chunk, each)?;
+                let mut take = |at: Position, key: Option<&[u8]>, value: Option<&[u8]>| {
+                    self.chunk.push(at, key, value);
+                    if skips.contains(&at) {
+                        self.chunk.skip_last();
+                    }
+                    if self.chunk.is_full() {
+                        each(std::mem::take(&mut self.chunk));
+                    }
+                };
+                read_partition(reader.as_mut(), topic, partition, *end, &mut take)?;
             }
         }
         if !self.chunk.is_empty() {
@@ -65,8 +80,7 @@ fn read_partition(
     topic: Topic,
     partition: u32,
     end: u64,
-    chunk: &mut Raw,
-    each: &mut dyn FnMut(Raw),
+    take: &mut dyn FnMut(Position, Option<&[u8]>, Option<&[u8]>),
 ) -> Result<(), LogError> {
     while reader.offset() < end {
         let Some(run) = reader.next_run(end)? else {
@@ -83,10 +97,7 @@ fn read_partition(
                 partition,
                 offset: record.offset,
             };
-            chunk.push(at, record.key, record.value);
-            if chunk.is_full() {
-                each(std::mem::take(chunk));
-            }
+            take(at, record.key, record.value);
         }
     }
     Ok(())

@@ -111,7 +111,7 @@ impl Checkpointing {
             digest: stand.digest,
             in_force: mark.timeline.generation().cloned(),
             timeline_offset: mark.offset,
-            sources: vec![Box::new(Still::new(stand.snapshot))],
+            sources: vec![Box::new(Still::new(stand.snapshot, stand.rows))],
         };
         let stored = || self.stored(epoch);
         let go_on = || !self.stop.load(Ordering::Relaxed);

@@ -26,18 +26,19 @@ use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
 use contract::installation::Installation;
-use contract::log::Binding;
+use contract::log::{Binding, Position};
 use pipelines::checkout::LOGIC_VERSION;
 use sinks::decide::Ours;
 use sinks::{Sink, SinkError};
 use streams::Log;
-use streams::timeline::Limits;
+use streams::timeline::{self, Limits};
 
 use crate::checkpoint::{Due, Place, Policy};
 use crate::clock::Clock;
-use crate::conductor::{Conductor, ConductorError, Mark};
+use crate::conductor::{Conductor, ConductorError, Mark, check_skips};
 use crate::dataflow::{Dataflow, WORKERS_MAX, Yield};
 use crate::delivery::Delivery;
+use crate::latency::Latencies;
 use crate::progress::{Progress, Shared, State};
 use crate::queue::Depth;
 use crate::restart::{self, RestartError};
@@ -63,6 +64,8 @@ pub struct Options {
     pub binds: bool,
     /// The limits of binding.
     pub limits: Limits,
+    /// Records that can't be decided and are to be skipped, by whoever binds.
+    pub skips: Vec<Position>,
     /// Where checkpoints are kept; none: every start decides the whole log.
     pub checkpoints: Option<Checkpoints>,
 }
@@ -156,7 +159,12 @@ impl Engine {
         let hold = store.hold();
         let mut delivery = Delivery::open(store, ours, options.workers, (start.epoch, start.digest))?;
         if options.binds {
-            delivery.holds(conductor.take(clock.now())?.number);
+            let log_ends = conductor.log_ends().map_err(ConductorError::from)?;
+            let decided = found
+                .as_ref()
+                .map_or_else(timeline::no_ends, |found| found.ends.clone());
+            check_skips(&options.skips, &decided, &log_ends)?;
+            delivery.holds(conductor.take(clock.now(), &options.skips)?.number);
         }
         let shared = Arc::new(Shared::new(start.epoch, conductor.bound_before()));
         shared.update(|progress| {
@@ -228,6 +236,12 @@ impl Engine {
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.shared.get()
+    }
+
+    /// How long epochs took until they were visible.
+    #[must_use]
+    pub fn latencies(&self) -> Latencies {
+        self.shared.latencies()
     }
 
     /// How many chunks of records are on their way to be decided.

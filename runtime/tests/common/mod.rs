@@ -133,6 +133,7 @@ pub fn options(workers: usize) -> Options {
         me: "test".to_owned(),
         binds: true,
         limits: Limits::default(),
+        skips: Vec::new(),
         checkpoints: None,
     }
 }
@@ -162,7 +163,7 @@ impl Sample {
             let binding = &history.timeline()[index];
             oracle.epoch(binding.epoch, binding.clock, history.records(index));
             let mut batch = Batch::new(binding.clock.ms());
-            for RawRecord { at, key, value } in history.records(index) {
+            for RawRecord { at, key, value, .. } in history.records(index) {
                 batch.push(at.topic.name(), at.partition, key, value);
             }
             let record = timeline.encode(binding, None);

@@ -23,7 +23,9 @@ use contract::delta::{Change, Delta, Op, patched};
 use contract::log::Epoch;
 use contract::views::View;
 
+use super::forms::{Forms, Learned};
 use super::read::FoundRow;
+use crate::read::{Form, Shown};
 
 /// How many shards there are.
 const SHARDS: usize = 16;
@@ -123,6 +125,8 @@ impl Shard {
 pub(super) struct Cache {
     shards: Vec<Mutex<Shard>>,
     bytes_max_per_shard: usize,
+    /// What was shown of things; it follows the same steps.
+    forms: Forms,
 }
 
 fn size(key: &[u8], row: &FoundRow) -> usize {
@@ -130,11 +134,24 @@ fn size(key: &[u8], row: &FoundRow) -> usize {
 }
 
 impl Cache {
-    /// A cache that takes at most about `bytes_max` bytes.
+    /// A cache that takes at most about `bytes_max` bytes, half of it for forms.
     pub(super) fn new(bytes_max: usize) -> Cache {
         Cache {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            bytes_max_per_shard: bytes_max / SHARDS,
+            bytes_max_per_shard: bytes_max / 2 / SHARDS,
+            forms: Forms::new(bytes_max / 2),
+        }
+    }
+
+    /// What was shown of a thing.
+    pub(super) fn shown(&self, form: &'static Form, first: &str) -> Option<(Epoch, Shown)> {
+        self.forms.get(form, first)
+    }
+
+    /// Takes what is shown of a thing as of `epoch`.
+    pub(super) fn learn_shown(&self, epoch: Epoch, form: &'static Form, first: &str, shown: &Shown) {
+        if self.forms.learn(epoch, form, first, shown) == Learned::Ahead {
+            self.forget();
         }
     }
 
@@ -191,6 +208,7 @@ impl Cache {
         for shard in &self.shards {
             *lock(shard) = Shard::default();
         }
+        self.forms.forget();
     }
 
     /// Before SQLite commits: nothing is answered until [`Cache::follow`]. If the commit fails, call
@@ -199,6 +217,7 @@ impl Cache {
         for shard in &self.shards {
             lock(shard).at = None;
         }
+        self.forms.hold();
     }
 
     /// After SQLite has committed: takes the changes that lead to `epoch`.
@@ -214,6 +233,7 @@ impl Cache {
             shard.make_room(self.bytes_max_per_shard);
             shard.at = Some(epoch);
         }
+        self.forms.follow(epoch, deltas);
     }
 
     /// After SQLite has committed rows that are not told one by one.
@@ -222,6 +242,7 @@ impl Cache {
         for shard in &self.shards {
             lock(shard).at = Some(epoch);
         }
+        self.forms.start_at(epoch);
     }
 }
 

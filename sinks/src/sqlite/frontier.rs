@@ -17,6 +17,10 @@ use crate::{Frontier, SinkError};
 pub(super) const SELECT: &str =
     "SELECT installation, generation, epoch, clock, ends, digest, logic FROM millrace_frontier";
 
+/// The same, followed by a 0, which tells its row from those of other statements.
+pub(super) const SELECT_TAGGED: &str =
+    "SELECT installation, generation, epoch, clock, ends, digest, logic, 0 FROM millrace_frontier";
+
 const STORE: &str = "INSERT OR REPLACE INTO millrace_frontier (rowid, installation, generation, epoch, \
                      clock, ends, digest, logic) VALUES (1, ?, ?, ?, ?, ?, ?, ?)";
 

@@ -29,7 +29,9 @@
 
 mod cache;
 mod connection;
+mod forms;
 mod frontier;
+mod point;
 mod query;
 pub mod read;
 mod rows;

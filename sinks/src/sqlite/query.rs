@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 
 use contract::delta::row;
+use contract::log::Epoch;
 use contract::value::{Value, ValueRef};
 use contract::views::View;
 use sqlx::sqlite::SqliteArguments;
@@ -16,7 +17,7 @@ use super::read::{FoundRow, ReadError, Readers, Snapshot};
 use super::schema::{list, quoted};
 use super::{rows, write};
 use crate::Frontier;
-use crate::read::{Later, Moment, Order, Row, RowAt, Select, Views};
+use crate::read::{Form, Later, Moment, Order, Row, RowAt, Select, Shown, Views};
 
 fn name(view: View, column: usize) -> String {
     quoted(view.schema().columns[column].name)
@@ -161,6 +162,14 @@ impl Views for Readers {
             let (epoch, found) = Readers::get(self, view, &parts(key)).await?;
             Ok((epoch, whole(view, key, &found)))
         })
+    }
+
+    fn shown<'a>(
+        &'a self,
+        form: &'static Form,
+        first: &'a str,
+    ) -> Later<'a, Result<(Option<Epoch>, Shown), ReadError>> {
+        Box::pin(Readers::shown(self, form, first))
     }
 
     fn moment(&self) -> Later<'_, Result<Box<dyn Moment>, ReadError>> {

@@ -21,7 +21,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, SqlSafeStr, SqliteConnection, query_with};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::cache::{Cache, Cached};
+use super::cache::Cache;
 use super::connection::{MOVE_AWAY, code, code_of};
 use super::schema::{key, list};
 use super::{Config, frontier, rows, write};
@@ -208,21 +208,47 @@ impl Readers {
         });
     }
 
+    /// A connection that nobody uses, and until when it may be used.
+    async fn take(&self) -> Result<(Open, u64, OwnedSemaphorePermit), ReadError> {
+        let shared = &self.0;
+        let permit = Arc::clone(&shared.permits).acquire_owned().await;
+        let permit = permit.expect("the semaphore is never closed");
+        let idle = lock(&shared.idle).pop();
+        let open = match idle {
+            Some(open) => open,
+            None => shared.connect().await?,
+        };
+        let deadline = shared.now_ms().saturating_add(shared.read_ms_max);
+        open.deadline_ms.store(deadline, Ordering::Relaxed);
+        Ok((open, deadline, permit))
+    }
+
+    /// The rows of statements that leave no transaction open, if they succeed.
+    pub(super) async fn once(
+        &self,
+        sql: impl SqlSafeStr,
+        arguments: SqliteArguments,
+    ) -> Result<Vec<SqliteRow>, ReadError> {
+        let (mut open, _, _permit) = self.take().await?;
+        let found = query_with(sql, arguments).fetch_all(&mut open.inner).await;
+        let found = found.map_err(|error| self.0.error(&error))?;
+        open.deadline_ms.store(u64::MAX, Ordering::Relaxed);
+        lock(&self.0.idle).push(open);
+        Ok(found)
+    }
+
+    /// Whether the store keeps a view.
+    pub(super) fn kept(&self, view: View) -> Result<(), ReadError> {
+        self.0.kept(view)
+    }
+
     /// The views as of now. Waits for a connection to be free.
     ///
     /// # Errors
     /// If the file can't be read.
     pub async fn snapshot(&self) -> Result<Snapshot, ReadError> {
         let shared = &self.0;
-        let permit = Arc::clone(&shared.permits).acquire_owned().await;
-        let permit = permit.expect("the semaphore is never closed");
-        let idle = lock(&shared.idle).pop();
-        let mut open = match idle {
-            Some(open) => open,
-            None => shared.connect().await?,
-        };
-        let deadline = shared.now_ms().saturating_add(shared.read_ms_max);
-        open.deadline_ms.store(deadline, Ordering::Relaxed);
+        let (mut open, deadline, permit) = self.take().await?;
         let none = SqliteArguments::default();
         let begun = query_with("BEGIN", none).execute(&mut open.inner).await;
         begun.map_err(|e| shared.error(&e))?;
@@ -248,33 +274,6 @@ impl Readers {
             frontier,
             _permit: permit,
         })
-    }
-
-    /// A row and the epoch at which it is so (`None`: the store is empty): from memory if it is there. For
-    /// one caller epochs never go back.
-    ///
-    /// # Errors
-    /// If the file can't be read.
-    pub async fn get(
-        &self,
-        view: View,
-        key: &[ValueRef<'_>],
-    ) -> Result<(Option<Epoch>, FoundRow), ReadError> {
-        self.0.kept(view)?;
-        let bytes = key_of(view, key);
-        if let Some(bytes) = &bytes
-            && let Cached::Found(epoch, row) = self.0.cache.get(view, bytes)
-        {
-            return Ok((Some(epoch), row));
-        }
-        let mut snapshot = self.snapshot().await?;
-        let row = snapshot.get(view, key).await?;
-        let epoch = snapshot.frontier().map(|frontier| frontier.epoch);
-        snapshot.end().await;
-        if let (Some(epoch), Some(bytes)) = (epoch, bytes) {
-            self.0.cache.learn(epoch, view, &bytes, row.clone());
-        }
-        Ok((epoch, row))
     }
 
     /// Every row of some views, and the frontier at which they are so. Blocks; everything is held in memory.

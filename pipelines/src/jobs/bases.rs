@@ -1,0 +1,167 @@
+//! What the jobs keep, and everything that they show follows from: products, carts, reviews, sums, purchases.
+//!
+//! A checkpoint at an epoch is a dump of these on every worker ([`Bases::hold`], then [`Bases::dump`] once the
+//! epoch is complete). A restart feeds all rows of all dumps, on whatever worker, into [`super::build`] at
+//! that epoch.
+//!
+//! A row is encoded by bincode, with whole numbers of variable length; rows follow one another.
+
+use std::sync::Arc;
+
+use bincode::Options as _;
+use differential_dataflow::operators::arrange::TraceAgent;
+use differential_dataflow::trace::implementations::KeySpine;
+use operators::base::{Dump, Kept};
+use operators::keyed::Rows;
+use serde::{Deserialize, Serialize};
+
+use crate::carts::CartChange;
+use crate::catalog::{Product, ProductChange};
+use crate::dashboards::{Group, Sums};
+use crate::reviews::{Review, ReviewChange};
+
+/// A row of a base collection.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum BaseRow {
+    /// A product by number.
+    Product(u32, Product),
+    /// Customer, product, quantity.
+    CartItem(u32, u32, i64),
+    /// A review by id.
+    Review(Arc<str>, Arc<Review>),
+    /// What a group's sales sum up to.
+    Sums(Group, Sums),
+    /// Customer, product, how many sold orders they have of it.
+    Bought(u32, u32, i64),
+}
+
+/// Rows that are not what a dump wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the rows of a checkpoint of the jobs are damaged; remove the checkpoint, and the log is replayed instead"
+)]
+pub struct Damaged;
+
+impl BaseRow {
+    fn put(&self, out: &mut Vec<u8>) {
+        let put = bincode::DefaultOptions::new().serialize_into(out, self);
+        put.expect("memory takes all that is written");
+    }
+
+    /// Reads the rows that a dump wrote.
+    ///
+    /// # Errors
+    /// If there is anything else.
+    pub fn read_all(mut bytes: &[u8]) -> Result<Vec<BaseRow>, Damaged> {
+        let mut rows = Vec::new();
+        while !bytes.is_empty() {
+            let limit = bytes.len() as u64;
+            let options = bincode::DefaultOptions::new()
+                .with_limit(limit)
+                .allow_trailing_bytes();
+            rows.push(options.deserialize_from(&mut bytes).map_err(|_| Damaged)?);
+        }
+        Ok(rows)
+    }
+}
+
+type Summed<K, R> = TraceAgent<KeySpine<K, u64, R>>;
+
+/// One of something for each base collection.
+macro_rules! each {
+    ($bases:expr, $base:ident => $what:expr) => {{
+        let Bases {
+            products,
+            carts,
+            reviews,
+            sums,
+            bought,
+        } = $bases;
+        let $base = products;
+        let products = $what;
+        let $base = carts;
+        let carts = $what;
+        let $base = reviews;
+        let reviews = $what;
+        let $base = sums;
+        let sums = $what;
+        let $base = bought;
+        let bought = $what;
+        (products, carts, reviews, sums, bought)
+    }};
+}
+
+/// The base collections of one worker.
+pub struct Bases {
+    pub(super) products: Kept<Rows<u32, ProductChange>>,
+    pub(super) carts: Kept<Rows<u32, CartChange>>,
+    pub(super) reviews: Kept<Rows<Arc<str>, ReviewChange>>,
+    pub(super) sums: Kept<Summed<Group, Sums>>,
+    pub(super) bought: Kept<Summed<(u32, u32), isize>>,
+}
+
+impl Bases {
+    /// Epochs before `next` are complete on this worker. To be called whenever that moves: history is
+    /// forgotten by it.
+    pub fn through(&self, next: u64) {
+        each!(self, base => base.through(next));
+    }
+
+    /// Keeps all collections readable as of `epoch`; false if they have forgotten it.
+    #[must_use]
+    pub fn hold(&self, epoch: u64) -> bool {
+        let held = each!(self, base => base.hold(epoch));
+        held.0 && held.1 && held.2 && held.3 && held.4
+    }
+
+    /// What the held epoch left on this worker; none while it is not complete, or none is held.
+    #[must_use]
+    pub fn dump(&self) -> Option<BasesDump> {
+        let (products, carts, reviews, sums, bought) = each!(self, base => base.dump());
+        Some(BasesDump {
+            products: products?,
+            carts: carts?,
+            reviews: reviews?,
+            sums: sums?,
+            bought: bought?,
+            at: 0,
+        })
+    }
+}
+
+/// A walk over the rows of all base collections of a worker, a slice at a time.
+pub struct BasesDump {
+    products: Dump<Rows<u32, ProductChange>>,
+    carts: Dump<Rows<u32, CartChange>>,
+    reviews: Dump<Rows<Arc<str>, ReviewChange>>,
+    sums: Dump<Summed<Group, Sums>>,
+    bought: Dump<Summed<(u32, u32), isize>>,
+    /// The collection that is being walked.
+    at: u8,
+}
+
+impl BasesDump {
+    /// Appends the next `rows_max` rows at most; whether there may be more.
+    pub fn next(&mut self, rows_max: usize, out: &mut Vec<u8>) -> bool {
+        let more = match self.at {
+            0 => self.products.next(rows_max, |(number, ()), product, _| {
+                BaseRow::Product(*number, product.clone()).put(out);
+            }),
+            1 => self.carts.next(rows_max, |(customer, product), quantity, _| {
+                BaseRow::CartItem(*customer, *product, *quantity).put(out);
+            }),
+            2 => self.reviews.next(rows_max, |(id, ()), review, _| {
+                BaseRow::Review(Arc::clone(id), Arc::clone(review)).put(out);
+            }),
+            3 => self
+                .sums
+                .next(rows_max, |group, (), sums| BaseRow::Sums(*group, *sums).put(out)),
+            4 => self.bought.next(rows_max, |(customer, product), (), orders| {
+                BaseRow::Bought(*customer, *product, *orders as i64).put(out);
+            }),
+            _ => return false,
+        };
+        self.at += u8::from(!more);
+        self.at < 5
+    }
+}
