@@ -8,7 +8,8 @@ use std::ops::Range;
 
 use bumpalo::Bump;
 use contract::delta::{Delta, Tables};
-use contract::log::History;
+use contract::log::{History, Topic};
+use contract::time::Time;
 use contract::views::View;
 use generator::{Generator, Profile, Rng, append};
 use millrace_pipelines::checkout::Checkout;
@@ -145,6 +146,25 @@ fn a_restored_job_and_the_original_beside_its_snapshot_both_go_on_as_if_nothing_
             "seed {seed}: snapshots left a trace"
         );
     }
+}
+
+#[test]
+fn a_shop_that_has_rejected_every_order_is_restored() {
+    let mut log = History::new();
+    let line = r#"{"sku":"pen","quantity":1,"unit_price":1}"#;
+    let order = format!(
+        r#"{{"type":"order_placed","order_id":"o","customer_id":"c","currency":"KRW","lines":[{line}]}}"#
+    );
+    log.append(Topic::Orders, 0, Some(b"o"), Some(order.as_bytes()));
+    log.bind(Time::default());
+    let mut job = Checkout::new();
+    decide(&mut job, &log, 0);
+    let parts = encode(&job.snapshot());
+    let mut restored = restore(&parts).expect("all parts are there");
+    assert!(
+        encode(&restored.snapshot()) == parts,
+        "the same state, other bytes"
+    );
 }
 
 /// A state with something in every list that random logs of a few epochs fill.

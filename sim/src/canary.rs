@@ -49,6 +49,15 @@ canaries! {
     DoubleCharge "double-charge" "the connector asks the bank without an idempotency key",
     ForgottenCommands "forgotten-commands" "after a restart the connector does not look for older commands",
     UnheardRetry "unheard-retry" "a producer takes a failed append for done",
+    ManifestFirst "manifest-first" "a checkpoint's manifest is written before its last part",
+    CompletedEarly "completed-early" "a checkpoint is completed before the store has passed it",
+    CompletedUnheld "completed-unheld" "a checkpoint is completed while a crash can still take the store behind it",
+    WrongOffset "wrong-offset" "a checkpoint says that the timeline goes on a record later than it does",
+    OldPart "old-part" "a checkpoint holds a part of the one before it",
+    OtherDigest "other-digest" "a checkpoint says another digest, which nobody compares with the store's",
+    ForgottenGeneration "forgotten-generation" "a checkpoint does not say which generation is in force",
+    TrimmedBeyond "trimmed-beyond" "the log is trimmed beyond where the oldest checkpoint ends",
+    PrunedOnly "pruned-only" "the checkpoint up to which the log was trimmed is removed",
 }
 
 impl Canary {

@@ -10,9 +10,7 @@ use generator::rows;
 use sinks::Frontier;
 use streams::timeline;
 
-use crate::faulty_log::Ends;
-use crate::reading::{each_record, ends};
-use crate::store::VIEWS;
+use crate::reading::Ends;
 use crate::world::{Checked, HEADER, Violation, World, violated};
 
 impl World {
@@ -46,10 +44,8 @@ impl World {
         };
         let durable = self.log.durable_ends();
         check_durable(&frontier, &durable)?;
-        let log = self.log.inner();
-        self.truth
-            .go_on(log.as_ref(), frontier.epoch)
-            .map_err(Violation)?;
+        let log = self.log.whole();
+        self.truth.go_on(&log, frontier.epoch).map_err(Violation)?;
         if self.truth.epoch() == frontier.epoch {
             if durable[timeline::TOPIC]
                 .iter()
@@ -68,7 +64,7 @@ impl World {
     /// That the store shows what the oracle makes of the log.
     fn check_rows(&self, epoch: Epoch) -> Checked {
         self.store.with(|kept| {
-            let differences = kept.tables.differences(self.truth.tables(), VIEWS);
+            let differences = kept.tables.differences(self.truth.tables(), self.views());
             match differences.first() {
                 Some(first) => violated(format!(
                     "at epoch {} {} rows of the store are not the oracle's; {first}",
@@ -82,9 +78,9 @@ impl World {
 
     /// All that must hold once everything was healthy for long enough.
     pub(crate) fn check_end(&mut self) -> Checked {
-        let log = self.log.inner();
-        self.truth.reread(log.as_ref()).map_err(Violation)?;
-        self.check_sendings(&ends(log.as_ref()))?;
+        let log = self.log.whole();
+        self.truth.reread(&log).map_err(Violation)?;
+        self.check_sendings(&log.all_ends())?;
         let audits = self.truth.audit().rows(View::Audits).len();
         if audits > 0 {
             return violated(format!("the oracle's audits find {audits} violations"));
@@ -99,11 +95,11 @@ impl World {
 
     /// That each sending stands in the log as often as its sender was told.
     fn check_sendings(&self, ends: &Ends) -> Checked {
-        let log = self.log.inner();
+        let log = self.log.whole();
         let mut found: BTreeMap<u64, u64> = BTreeMap::new();
         for (topic, ends) in ends.iter().filter(|(topic, _)| *topic != timeline::TOPIC) {
             for (partition, end) in (0..).zip(ends) {
-                each_record(log.as_ref(), topic, partition, 0..*end, |record| {
+                log.each_record(topic, partition, 0..*end, |record| {
                     let id = record.headers.get(HEADER).unwrap_or_default();
                     let id = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok());
                     *found.entry(id.unwrap_or(0)).or_default() += 1;

@@ -16,7 +16,11 @@ impl World {
         let me = format!("p{}", self.starts);
         let workers = 1 + self.rng.index(4);
         let now = self.clock.now();
-        match Node::start(&self.log, &self.store, now, me.clone(), workers, self.canary) {
+        let (must, fired) = (self.must_begin(), self.objects.fired());
+        let (takes, who) = (self.takes.clone(), (me.clone(), workers));
+        let started = Node::start(&self.log, &self.store, takes, now, who, self.canary);
+        let disturbed = self.objects.fired() > fired;
+        match started {
             Ok(node) => {
                 let replayed = node.bound_before().0;
                 self.tell(format!(
@@ -25,10 +29,12 @@ impl World {
                 self.reaches(format!("{workers} workers"));
                 self.expected = (now.wall, now.monotonic_ms);
                 self.accepted = false;
+                let begun = node.begun;
                 self.node = Some(node);
-                Ok(())
+                self.check_begun(begun, must, disturbed)
             }
-            Err(Down::LogWaits(what) | Down::StoreWaits(what)) => {
+            Err(Down::NoBeginning(what)) => self.no_beginning(&what, must, disturbed),
+            Err(Down::LogWaits(what) | Down::StoreWaits(what) | Down::PlaceWaits(what)) => {
                 self.tell(format!("{me} can't start yet: {what}"));
                 Ok(())
             }
@@ -107,7 +113,7 @@ impl World {
     fn down(&mut self, down: Down) -> Checked {
         self.reaches(format!("a process hears {}", variant(&down)));
         match down {
-            Down::LogWaits(what) | Down::StoreWaits(what) => {
+            Down::LogWaits(what) | Down::StoreWaits(what) | Down::PlaceWaits(what) => {
                 self.tell(what);
                 let within = self.node.as_ref().is_some_and(Node::is_within_an_epoch);
                 if within && self.rng.chance(40) {
@@ -117,7 +123,7 @@ impl World {
             }
             // The one that was replaced may have written once more before anybody could fence it.
             Down::Restart(what) | Down::Replaced(what) => self.crash(&what),
-            Down::Refuses(what) => violated(what),
+            Down::Refuses(what) | Down::NoBeginning(what) => violated(what),
         }
     }
 
@@ -188,7 +194,13 @@ impl World {
             Ok(())
         };
         let decided = node.decide().map(drop);
-        let committed = node.commit().map(drop);
+        let committed = if decided.is_ok() && self.rng.chance(50) {
+            let took = node.checkpoint(&self.log, &self.store, &self.objects, &mut self.old_parts);
+            self.took(&node.me, &took);
+            Ok(())
+        } else {
+            node.commit().map(drop)
+        };
         let done = turned.and(decided).and(committed);
         match done {
             Ok(()) | Err(Down::LogWaits(_) | Down::StoreWaits(_)) if self.rng.chance(60) => {
@@ -201,6 +213,7 @@ impl World {
                 node.stop();
             }
         }
-        self.check_store()
+        self.check_store()?;
+        self.check_checkpoints()
     }
 }

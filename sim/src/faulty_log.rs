@@ -3,7 +3,6 @@
 //! A fault is armed by the simulation and meets the next append, or the next read. After an append whose fate
 //! is in doubt the log refuses further ones until it is opened again, as the embedded log does.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,7 +17,8 @@ use streams::{
 use crate::canary::Canary;
 use crate::clock::VirtualClock;
 use crate::node::installation;
-use crate::reading::{FaultyReader, each_record, ends};
+use crate::reading::{Ends, FaultyReader, each_record, ends};
+use crate::whole::Whole;
 
 /// Partitions of each input topic.
 pub const PARTITIONS: u32 = 4;
@@ -47,14 +47,13 @@ pub enum AppendFault {
 /// What an append says.
 type Done = Result<Vec<Appended>, LogError>;
 
-/// Per topic the next offset of each partition.
-pub type Ends = BTreeMap<String, Vec<u64>>;
-
 #[derive(Default)]
 struct State {
     append: Option<AppendFault>,
     /// After so many reads one fails.
     read: Option<u64>,
+    /// After so many trims one fails.
+    trim: Option<u64>,
     refusing: bool,
     crashed: bool,
     /// Up to where it would survive a crash; none: all of it.
@@ -89,6 +88,8 @@ impl State {
 pub struct FaultyLog {
     inner: Arc<Mutex<Arc<dyn Log>>>,
     state: Arc<Mutex<State>>,
+    /// What was trimmed.
+    archive: MemoryLog,
     clock: VirtualClock,
     canary: Option<Canary>,
 }
@@ -130,6 +131,7 @@ impl FaultyLog {
         FaultyLog {
             inner: Arc::new(Mutex::new(inner)),
             state: Arc::new(Mutex::new(state)),
+            archive: empty(),
             clock,
             canary,
         }
@@ -145,6 +147,13 @@ impl FaultyLog {
         Arc::clone(&self.inner.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// All that was ever in it.
+    #[must_use]
+    pub fn whole(&self) -> Whole {
+        let (archive, log) = (self.archive.clone(), self.inner());
+        Whole { archive, log }
+    }
+
     /// The next append fares so.
     pub fn arm(&self, fault: AppendFault) {
         self.state().append = Some(fault);
@@ -153,6 +162,11 @@ impl FaultyLog {
     /// After so many reads one fails.
     pub fn arm_read(&self, after: u64) {
         self.state().read = Some(after);
+    }
+
+    /// After so many trims one fails.
+    pub fn arm_trim(&self, after: u64) {
+        self.state().trim = Some(after);
     }
 
     /// Whether the read that is about to begin fails.
@@ -166,7 +180,7 @@ impl FaultyLog {
     /// Nothing is armed any more.
     pub fn disarm(&self) {
         let mut state = self.state();
-        (state.append, state.read) = (None, None);
+        (state.append, state.read, state.trim) = (None, None, None);
         state.heal();
     }
 
@@ -370,6 +384,23 @@ impl Log for FaultyLog {
     }
 
     fn trim(&self, topic: &str, partition: u32, before: u64) -> Result<(), LogError> {
-        self.inner().trim(topic, partition, before)
+        let mut state = self.state();
+        let left = state.trim.take();
+        state.trim = left.and_then(|left| left.checked_sub(1));
+        if left == Some(0) || state.crashed {
+            let (what, text) = ("trimming".to_owned(), "simulated".to_owned());
+            let kind = io::ErrorKind::Other;
+            return Err(LogError::Io { what, kind, text });
+        }
+        drop(state);
+        let inner = self.inner();
+        let end = inner.ends(topic)?.get(partition as usize).copied().unwrap_or(0);
+        let beyond = u64::from(self.canary == Some(Canary::TrimmedBeyond));
+        let before = (before + beyond).min(end);
+        self.whole().archive(topic, partition, before);
+        let done = inner.trim(topic, partition, before);
+        let mut state = self.state();
+        state.crashed |= state.has_stopped();
+        done
     }
 }

@@ -22,13 +22,17 @@ mod drive;
 pub mod faulty_log;
 mod file_store;
 pub mod node;
+pub mod objects;
 mod plant;
 mod reading;
+mod restarts;
 mod settle;
 mod steps;
 pub mod store;
 mod story;
+mod taking;
 mod truth;
+mod whole;
 mod world;
 
 use std::collections::BTreeMap;

@@ -17,15 +17,16 @@ use contract::log::{Binding, Epoch};
 use contract::time::Time;
 use generator::Rng;
 use pipelines::checkout::LOGIC_VERSION;
+use runtime::checkpoint::Place;
 use runtime::chunk::Raw;
 use runtime::clock::Now;
 use runtime::conductor::{Conductor, ConductorError, Flight, Mark, Turn};
 use runtime::dataflow::{Changes, Dataflow, Yield};
-use runtime::delivery::{Delivered, Delivery};
+use runtime::delivery::{Delivered, Delivery, Stand};
 use runtime::queue::Depth;
-use runtime::state::State;
-use sinks::SinkError;
+use runtime::restart::{self, RestartError};
 use sinks::decide::Ours;
+use sinks::{Hold, SinkError};
 use streams::LogError;
 use streams::timeline::Limits;
 
@@ -36,6 +37,10 @@ use crate::store::Store;
 
 /// How long the workers may take for what was handed out, in real time.
 const STUCK: Duration = Duration::from_secs(20);
+/// Whether a checkpoint holds the state of all jobs. As long as it holds that of `checkout` alone, a run that
+/// takes checkpoints compares the contract's first table only, and what the other jobs yield is left out of
+/// its digests, since those jobs begin anew after a restart from one.
+pub const CHECKPOINTS_HOLD_ALL_JOBS: bool = false;
 /// Epochs that may be handed out before they are gathered.
 const UNDECIDED_MAX: u64 = 12;
 
@@ -52,6 +57,10 @@ pub enum Down {
     Replaced(String),
     /// It refuses to go on: what it finds does not fit what it knows.
     Refuses(String),
+    /// The checkpoints can't be reached for the moment.
+    PlaceWaits(String),
+    /// There is nothing that it could begin with.
+    NoBeginning(String),
 }
 
 /// What a turn has done.
@@ -80,9 +89,20 @@ pub struct Node {
     pub me: String,
     /// How many workers it has.
     pub workers: usize,
-    conductor: Conductor,
+    /// The checkpoint that it began with.
+    pub begun: Option<(Epoch, u64)>,
+    pub(crate) conductor: Conductor,
     dataflow: Dataflow,
-    delivery: Delivery,
+    pub(crate) delivery: Delivery,
+    pub(crate) hold: Hold,
+    /// The last epoch that the store is known to hold.
+    pub(crate) visible: Option<Epoch>,
+    deadline: Option<Time>,
+    pub(crate) takes: Option<Takes>,
+    /// Where the conductor stood after the epoch whose state was asked for.
+    asked: Option<Mark>,
+    /// That state.
+    pub(crate) stand: Option<(Mark, Stand)>,
     yields: Receiver<Yield>,
     /// An epoch whose records were not all fed.
     open: Option<Arc<Binding>>,
@@ -92,7 +112,20 @@ pub struct Node {
     digest: Digest,
     /// The store was empty when it started.
     is_first: bool,
-    canary: Option<Canary>,
+    pub(crate) canary: Option<Canary>,
+}
+
+/// How processes of a run take checkpoints.
+#[derive(Clone, Debug)]
+pub struct Takes {
+    /// Where they lie.
+    pub place: Place,
+    /// How many are kept.
+    pub keep: usize,
+    /// Whether the log is trimmed after each.
+    pub trims: bool,
+    /// In how many of a hundred epochs one is asked for, if none is under way.
+    pub percent: u64,
 }
 
 fn down_of_log(error: &ConductorError) -> Down {
@@ -100,7 +133,8 @@ fn down_of_log(error: &ConductorError) -> Down {
     match error {
         ConductorError::Log(LogError::Io { .. } | LogError::DiskFull { .. }) => Down::LogWaits(what),
         ConductorError::Log(LogError::InDoubt { .. } | LogError::Refusing { .. }) => Down::Restart(what),
-        ConductorError::Lost { .. } => Down::Replaced(what),
+        // Of two processes the one that is behind reads what the other has no need of.
+        ConductorError::Lost { .. } | ConductorError::Log(LogError::Trimmed { .. }) => Down::Replaced(what),
         _ => Down::Refuses(what),
     }
 }
@@ -111,6 +145,14 @@ fn down_of_store(error: &SinkError) -> Down {
         SinkError::Retry { .. } | SinkError::InDoubt { .. } => Down::StoreWaits(what),
         SinkError::Fenced { .. } | SinkError::Elsewhere { .. } => Down::Replaced(what),
         SinkError::Refused { .. } => Down::Refuses(what),
+    }
+}
+
+fn down_of_start(error: RestartError) -> Down {
+    match error {
+        RestartError::Log(error) => down_of_log(&ConductorError::Log(error)),
+        RestartError::Place(error) => Down::PlaceWaits(error.to_string()),
+        RestartError::Refused(error) => Down::NoBeginning(error.to_string()),
     }
 }
 
@@ -128,18 +170,17 @@ impl Node {
     pub fn start(
         log: &FaultyLog,
         store: &Store,
+        takes: Option<Takes>,
         now: Now,
-        me: String,
-        workers: usize,
+        (me, workers): (String, usize),
         canary: Option<Canary>,
     ) -> Result<Node, Down> {
-        let conductor = Conductor::open(
-            Arc::new(log.clone()),
-            &me,
-            Limits::default(),
-            now,
-            Mark::default(),
-        );
+        let mut sink = store.sink().map_err(|error| down_of_store(&error))?;
+        let found = sink.frontier().map_err(|error| down_of_store(&error))?;
+        let place = takes.as_ref().map(|takes| &takes.place);
+        let start = restart::find(place, log, installation(), found.as_ref(), workers);
+        let start = start.map_err(down_of_start)?;
+        let conductor = Conductor::open(Arc::new(log.clone()), &me, Limits::default(), now, start.mark);
         let mut conductor = conductor.map_err(|error| down_of_log(&error))?;
         let ours = Ours {
             installation: installation(),
@@ -150,26 +191,34 @@ impl Node {
                 .log_ends()
                 .map_err(|error| down_of_log(&ConductorError::Log(error)))?,
         };
-        let sink = store.sink().map_err(|error| down_of_store(&error))?;
-        let delivery = Delivery::open(sink, ours, workers, Default::default());
+        let hold = sink.hold();
+        let delivery = Delivery::open(sink, ours, workers, (start.epoch, start.digest));
         let mut delivery = delivery.map_err(|error| down_of_store(&error))?;
         let is_first = delivery.found().is_none();
         let taken = conductor.take(now, &[]).map_err(|error| down_of_log(&error))?;
         delivery.holds(taken.number);
+        let deadline = start.state.next_deadline();
         let (tell, yields) = channel();
         let dataflow =
-            Dataflow::start(workers, Depth::default(), tell, State::default()).map_err(Down::Restart)?;
+            Dataflow::start(workers, Depth::default(), tell, start.state).map_err(Down::Restart)?;
         Ok(Node {
             me,
             workers,
+            begun: start.checkpoint.map(|id| (id.epoch, id.generation)),
             conductor,
             dataflow,
+            visible: delivery.found().map(|(epoch, _)| epoch),
             delivery,
+            hold,
+            deadline,
+            takes,
+            asked: None,
+            stand: None,
             yields,
             open: None,
             handed_out: Vec::new(),
-            last: Epoch(0),
-            digest: Digest::default(),
+            last: start.epoch,
+            digest: start.digest,
             is_first,
             canary,
         })
@@ -190,7 +239,7 @@ impl Node {
     /// The earliest deadline after the last epoch decided.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
-        self.delivery.decided().1
+        self.deadline
     }
 
     /// Whether an epoch is neither decided nor fed whole.
@@ -232,7 +281,11 @@ impl Node {
             Turn::Epoch(binding) => {
                 let binding = plant::binding(self.canary, binding, now, self.bound_before());
                 self.delivery.bound(Arc::clone(&binding));
-                self.dataflow.clock(binding.epoch, binding.clock, false);
+                let is_free = self.asked.is_none() && self.stand.is_none();
+                let percent = self.takes.as_ref().map_or(0, |takes| takes.percent);
+                let asks = percent > 0 && rng.chance(percent) && is_free;
+                self.asked = asks.then(|| self.conductor.mark()).or(self.asked.take());
+                self.dataflow.clock(binding.epoch, binding.clock, asks);
                 self.open = Some(Arc::clone(&binding));
                 self.feed(binding, rng)
             }
@@ -282,7 +335,8 @@ impl Node {
         for (mut changes, binding) in changes.into_iter().zip(std::mem::take(&mut self.handed_out)) {
             plant::changes(self.canary, self.is_first, &mut changes);
             let mut sum = Sum::default();
-            let parts = parts.remove(&changes.epoch).unwrap_or_default();
+            let mut parts = parts.remove(&changes.epoch).unwrap_or_default();
+            parts.retain(|_| self.takes.is_none() || CHECKPOINTS_HOLD_ALL_JOBS);
             let deltas = changes.deltas.iter().chain(parts.iter().flatten());
             deltas.for_each(|delta: &Delta| sum.add(delta));
             self.digest = self.digest.after(changes.epoch, binding.clock, sum);
@@ -295,6 +349,10 @@ impl Node {
         }
         for worker in 0..self.workers {
             self.hear(Yield::Through(worker, last))?;
+        }
+        self.deadline = self.delivery.decided().1;
+        if let Some(stand) = self.delivery.take_stand() {
+            self.stand = self.asked.take().map(|mark| (mark, stand));
         }
         Ok(decided)
     }
@@ -309,6 +367,9 @@ impl Node {
     /// If the store fails; after [`Down::StoreWaits`] it can be asked again.
     pub fn commit(&mut self) -> Result<bool, Down> {
         let delivered = self.delivery.commit().map_err(|error| down_of_store(&error))?;
+        if let Delivered::Through(epoch, _) = delivered {
+            self.visible = Some(epoch);
+        }
         Ok(delivered != Delivered::Nothing)
     }
 

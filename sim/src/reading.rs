@@ -1,10 +1,14 @@
 //! Reading: readers that fail as they are told to, and all there is of a partition at once.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use streams::{Log, LogError, Reader, Record, Records, TopicPartitions, timeline};
 
-use crate::faulty_log::{Ends, FaultyLog};
+use crate::faulty_log::FaultyLog;
+
+/// Per topic the next offset of each partition.
+pub type Ends = BTreeMap<String, Vec<u64>>;
 
 /// The next offsets of a log.
 #[must_use]

@@ -17,6 +17,7 @@ impl World {
         self.crash("from here on nothing fails")?;
         self.log.disarm();
         self.store.disarm();
+        self.objects.disarm();
         // The clock is set right; a process that has just started believes it.
         self.clock.jump(-self.skew_ms);
         self.skew_ms = 0;

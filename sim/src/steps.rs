@@ -15,8 +15,7 @@ use crate::bank::{self, Answer};
 use crate::canary::Canary;
 use crate::faulty_log::AppendFault;
 use crate::node::Node;
-use crate::reading::each_record;
-use crate::store::CommitFault;
+use crate::store::{CommitFault, Store};
 use crate::world::{Checked, Event, World, about_order, violated};
 
 #[derive(Clone, Copy)]
@@ -37,9 +36,15 @@ enum Step {
     Bind,
     Redrive,
     BankActs,
+    Checkpoint,
+    ObjectFault,
+    Damage,
+    Trim,
+    CopyStore,
+    BringBack,
 }
 
-const STEPS: [(Step, u64); 16] = [
+const STEPS: [(Step, u64); 22] = [
     (Step::Produce, 20),
     (Step::Drive, 28),
     (Step::Commit, 18),
@@ -56,6 +61,12 @@ const STEPS: [(Step, u64); 16] = [
     (Step::Bind, 2),
     (Step::Redrive, 2),
     (Step::BankActs, 2),
+    (Step::Checkpoint, 12),
+    (Step::ObjectFault, 3),
+    (Step::Damage, 1),
+    (Step::Trim, 1),
+    (Step::CopyStore, 1),
+    (Step::BringBack, 1),
 ];
 
 /// The longest that time passes by itself, and how likely it is.
@@ -84,16 +95,26 @@ impl World {
             Step::Crash => self.crash("the machine stops")?,
             Step::AppendFault => self.arm_append(),
             Step::CommitFault => self.arm_commit(),
+            Step::ReadFault if self.rng.chance(50) => self.log.arm_trim(self.rng.below(40)),
             Step::ReadFault => self.log.arm_read(self.rng.below(8)),
-            Step::Heal => self.log.disarm(),
+            Step::Heal => {
+                self.log.disarm();
+                self.objects.disarm();
+            }
             Step::Jump => self.jump(),
             Step::TakeOver => self.take_over()?,
             Step::Wake => self.wake()?,
             Step::Bind => self.bind_as_another(),
             Step::Redrive => self.redrive(),
             Step::BankActs => self.bank_acts(),
+            Step::Checkpoint => self.checkpoint()?,
+            Step::ObjectFault => self.arm_objects(),
+            Step::Damage => self.damage(),
+            Step::Trim => self.trim()?,
+            Step::CopyStore => self.store.copy(),
+            Step::BringBack => self.bring_back()?,
         }
-        if self.log.has_crashed() || self.store.has_crashed() {
+        if self.log.has_crashed() || self.store.has_crashed() || self.objects.has_crashed() {
             self.crash("the machine stops at a durable step")?;
         }
         Ok(())
@@ -266,13 +287,13 @@ impl World {
 
     /// The last epoch of the timeline, with its clock.
     fn last_bound(&self) -> (u64, Time) {
-        let log = self.log.inner();
+        let log = self.log.whole();
         let end = log
             .ends(timeline::TOPIC)
             .ok()
             .and_then(|ends| ends.first().copied());
         let mut last = (0, Time::default());
-        each_record(log.as_ref(), timeline::TOPIC, 0, 0..end.unwrap_or(0), |record| {
+        log.each_record(timeline::TOPIC, 0, 0..end.unwrap_or(0), |record| {
             let value = serde_json::from_slice::<serde_json::Value>(record.value.unwrap_or_default());
             let value = value.unwrap_or_default();
             let epoch = value["epoch"].as_u64().unwrap_or(0);
@@ -350,7 +371,13 @@ impl World {
             return violated(format!("the log does not open again: {error}"));
         }
         self.store.reopen();
-        self.check_store()
+        self.objects.reopen();
+        if self.rng.chance(15) {
+            self.tell("what the store did not hold for good is gone");
+            self.put_store(Store::lose_tail);
+        }
+        self.check_store()?;
+        self.check_checkpoints()
     }
 
     /// What the connector had in hand is gone.

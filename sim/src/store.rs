@@ -48,6 +48,10 @@ pub struct Kept {
 #[derive(Debug, Default)]
 struct State {
     kept: Kept,
+    /// As it would be found after a crash of the machine, at worst.
+    held: Kept,
+    /// Copies of it, as a backup has them.
+    copies: Vec<Kept>,
     fault: Option<CommitFault>,
     crashed: bool,
     /// What no store should ever be asked.
@@ -154,6 +158,43 @@ impl Store {
     #[must_use]
     pub fn has_crashed(&self) -> bool {
         self.state().crashed
+    }
+
+    /// Notes what it holds, for somebody to bring back later.
+    pub fn copy(&self) {
+        let mut state = self.state();
+        let kept = state.kept.clone();
+        state.copies.push(kept);
+    }
+
+    /// The machine stops, and takes what was not held for good.
+    pub fn lose_tail(&self) {
+        if !self.is_file() {
+            let held = self.state().held.clone();
+            self.put(held);
+        }
+    }
+
+    /// Brings back one of the copies, the number being modulo theirs, or empties it.
+    pub fn bring_back(&self, number: usize) {
+        let copies = self.state().copies.len();
+        let copy = self.state().copies.get(number % (copies + 1)).cloned();
+        self.put(copy.unwrap_or_default());
+    }
+
+    /// Has it hold something else.
+    pub fn put(&self, kept: Kept) {
+        let mut state = self.state();
+        (state.held, state.before) = (kept.clone(), None);
+        state.kept = kept;
+    }
+
+    /// The epoch that it shows, and the one that a crash of the machine can't take.
+    #[must_use]
+    pub fn epochs(&self) -> (Option<Epoch>, Option<Epoch>) {
+        let state = self.state();
+        let of = |kept: &Kept| kept.frontier.as_ref().map(|frontier| frontier.epoch);
+        (of(&state.kept), of(&state.held))
     }
 
     /// Another process opens it.
@@ -276,7 +317,10 @@ impl Sink for Store {
 
     fn digests(&mut self) -> Result<Vec<(Epoch, Digest)>, SinkError> {
         let frontier = self.frontier()?;
-        let Some(frontier) = frontier.filter(|_| self.canary != Some(Canary::OtherLogic)) else {
+        let blind = [Canary::OtherLogic, Canary::OtherDigest]
+            .map(Some)
+            .contains(&self.canary);
+        let Some(frontier) = frontier.filter(|_| !blind) else {
             return Ok(Vec::new());
         };
         let mut digests = self.state().kept.digests.clone();
@@ -333,7 +377,13 @@ impl Sink for Store {
         let (sink, what) = (Store::name(), "the simulated store is never refilled".to_owned());
         Err(SinkError::Refused { sink, what })
     }
+
     fn hold(&self) -> Hold {
-        Hold::nothing_to_do()
+        let store = self.clone();
+        Hold::new(move || {
+            let mut state = store.state();
+            state.held = state.kept.clone();
+            Ok(())
+        })
     }
 }

@@ -6,9 +6,9 @@ use contract::tables::Tables;
 use contract::time::Time;
 use oracle::Oracle;
 use serde_json::Value;
-use streams::{Log, timeline};
+use streams::timeline;
 
-use crate::reading::each_record;
+use crate::whole::Whole;
 
 /// A binding as it stands in the timeline, all of it.
 #[derive(Clone, Debug, Default)]
@@ -72,15 +72,15 @@ impl Truth {
     ///
     /// # Errors
     /// If the log does not hold it, or its timeline breaks its own rules.
-    pub fn go_on(&mut self, log: &dyn Log, until: Epoch) -> Result<(), String> {
-        let end = log.ends(timeline::TOPIC).map_err(|error| error.to_string())?[0];
+    pub fn go_on(&mut self, log: &Whole, until: Epoch) -> Result<(), String> {
+        let end = log.ends(timeline::TOPIC)?[0];
         while self.last.epoch < until.0 {
             if self.next == end {
                 let last = self.last.epoch;
                 return Err(format!("the log binds epochs up to {last}, not {}", until.0));
             }
             let mut bound = None;
-            each_record(log, timeline::TOPIC, 0, self.next..self.next + 1, |record| {
+            log.each_record(timeline::TOPIC, 0, self.next..self.next + 1, |record| {
                 bound = read(record.value.unwrap_or_default(), &self.last);
             });
             self.next += 1;
@@ -105,7 +105,7 @@ impl Truth {
     ///
     /// # Errors
     /// If it doesn't.
-    pub fn reread(&self, log: &dyn Log) -> Result<(), String> {
+    pub fn reread(&self, log: &Whole) -> Result<(), String> {
         let mut again = Truth {
             oracle: None,
             ..Truth::new()
@@ -117,7 +117,7 @@ impl Truth {
         Err("what was bound reads differently at the end".to_owned())
     }
 
-    fn epoch_of(&mut self, log: &dyn Log, bound: Bound) -> Result<(), String> {
+    fn epoch_of(&mut self, log: &Whole, bound: Bound) -> Result<(), String> {
         let records = records(log, &self.last, &bound)?;
         self.mix(&bound.epoch.to_be_bytes());
         self.mix(&bound.clock.ms().to_be_bytes());
@@ -167,10 +167,10 @@ fn read(value: &[u8], last: &Bound) -> Option<Bound> {
 }
 
 /// The records of an epoch, in log order.
-fn records(log: &dyn Log, last: &Bound, bound: &Bound) -> Result<Vec<Owned>, String> {
+fn records(log: &Whole, last: &Bound, bound: &Bound) -> Result<Vec<Owned>, String> {
     let mut records = Vec::new();
     for topic in Topic::ALL {
-        let there = log.ends(topic.name()).map_err(|error| error.to_string())?;
+        let there = log.ends(topic.name())?;
         for (partition, end) in (0..).zip(&bound.ends[topic as usize]) {
             let index = partition as usize;
             let start = last.ends[topic as usize].get(index).copied().unwrap_or(0);
@@ -180,7 +180,7 @@ fn records(log: &dyn Log, last: &Bound, bound: &Bound) -> Result<Vec<Owned>, Str
                     "epoch {epoch} binds {name}/{partition} up to {end}, which is not there"
                 ));
             }
-            each_record(log, topic.name(), partition, start..*end, |record| {
+            log.each_record(topic.name(), partition, start..*end, |record| {
                 let offset = record.offset;
                 let at = Position {
                     topic,

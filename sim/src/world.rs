@@ -2,11 +2,13 @@
 //! virtual clock, driven by one source of random numbers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use contract::digest::Digest;
 use contract::log::{Epoch, Topic};
 use contract::time::Time;
 use generator::{Generator, PlannedRecord, Profile, Rng};
+use runtime::checkpoint::Place;
 use serde_json::Value;
 use streams::{Batch, Log, LogError};
 
@@ -14,9 +16,11 @@ use crate::bank::{Bank, Command, PaymentId};
 use crate::canary::Canary;
 use crate::clock::VirtualClock;
 use crate::faulty_log::{FaultyLog, PARTITIONS};
-use crate::node::Node;
-use crate::store::Store;
+use crate::node::{Node, Takes};
+use crate::objects::Objects;
+use crate::store::{Kept, Store};
 use crate::story::Story;
+use crate::taking::Parts;
 use crate::truth::Truth;
 
 /// An invariant that was broken, in words.
@@ -77,6 +81,17 @@ pub struct World {
     pub(crate) paused: Option<Node>,
     /// How many processes there were.
     pub(crate) starts: u64,
+    /// Where checkpoints lie.
+    pub(crate) objects: Objects,
+    /// How they are taken, if they are.
+    pub(crate) takes: Option<Takes>,
+    /// Those that were looked at.
+    pub(crate) seen: Vec<(Epoch, u64)>,
+    /// Some of them are damaged.
+    pub(crate) damaged: bool,
+    /// The store as it was before an older copy of it was brought back.
+    pub(crate) newest: Option<Kept>,
+    pub(crate) old_parts: Parts,
     pub(crate) generator: Generator,
     /// The generator speaks for the bank as well, without books.
     pub(crate) is_wild: bool,
@@ -113,7 +128,11 @@ impl World {
         // Slow, so a small part.
         let is_file = rng.chance(3) && canary.is_none();
         // Bugs of what is durable are planted around a log in memory.
-        let is_embedded = rng.chance(30) && canary.is_none_or(|canary| !canary.is_of_durability());
+        let is_of_durability = canary.is_some_and(Canary::is_of_durability);
+        let is_embedded = rng.chance(30) && !is_of_durability;
+        let objects = Objects::new(canary);
+        // What those bugs take of the log is looked for in a log that is not trimmed.
+        let takes = takes(&mut rng, &objects).filter(|_| !is_of_durability);
         World {
             seed,
             canary,
@@ -122,6 +141,12 @@ impl World {
             node: None,
             paused: None,
             starts: 0,
+            objects,
+            takes,
+            seen: Vec::new(),
+            damaged: false,
+            newest: None,
+            old_parts: Parts::new(),
             generator: Generator::new(seed, Profile::from_seed(rng.next_u64())),
             is_wild,
             bank: Bank::new(is_wild, canary),
@@ -219,6 +244,21 @@ impl World {
             self.later(ms, Event::Send(sending));
         }
     }
+}
+
+/// How the processes of a run take checkpoints: in most runs.
+fn takes(rng: &mut Rng, objects: &Objects) -> Option<Takes> {
+    let is_on = rng.chance(70);
+    let (keep, trims) = (1 + rng.index(3), rng.chance(50));
+    let percent = *rng.pick(&[20, 60, 100]);
+    let place = Place::new(Arc::new(objects.clone()), "simulated objects".to_owned());
+    let place = place.expect("the system has what a runtime of one thread needs");
+    is_on.then_some(Takes {
+        place,
+        keep,
+        trims,
+        percent,
+    })
 }
 
 /// A record of `payments` or `orders`, in its order's partition.

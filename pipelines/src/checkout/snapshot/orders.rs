@@ -156,7 +156,8 @@ impl ReadOrders {
             to(&mut reach.products, line.product);
             to(&mut reach.texts, line.store.max(line.category));
         }
-        if !order.closed {
+        // A rejected order has no customer's number: if all are, nobody may have one.
+        if !order.closed && order.status != Status::Rejected {
             to(&mut reach.customers, order.customer);
         }
         for leg in order.hold.legs() {
