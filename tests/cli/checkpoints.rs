@@ -110,8 +110,14 @@ fn a_damaged_checkpoint_is_passed_over_and_without_any_a_trimmed_log_is_refused(
     up.stop();
     flip(&parts(&dir, &kept[1])[0]);
     let refused = dir.run(&["up", "--listen", "127.0.0.1:0"]);
-    assert_refused(&refused, 3, &["was trimmed", "restore", &kept[0], &kept[1]]);
-    assert_refused(&dir.run(&["verify"]), 3, &["no checkpoint"]);
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    for part in ["was trimmed", "restore", &kept[0], &kept[1]] {
+        assert!(said.contains(part), "{said}");
+    }
+    let unverified = dir.run(&["verify"]);
+    assert_eq!(unverified.status.code(), Some(3));
+    assert!(text(&unverified.stderr).contains("no checkpoint"));
 }
 
 #[test]
@@ -132,11 +138,18 @@ fn an_emptied_store_is_filled_from_a_whole_log_but_not_from_a_trimmed_one() {
     dir.decide();
     assert!(assert_well(&dir.run(&["verify"])).contains("0 differences"));
     assert_well(&dir.run(&["log", "trim"]));
-    let aside = dir.0.join("aside");
-    fs::rename(dir.store(), &aside).expect("there is a store");
+    let place = |name: &str| dir.0.join(name);
+    let moved = |from: &str, to: &str| {
+        for end in ["", "-wal", "-shm"] {
+            let (from, to) = (place(&format!("{from}{end}")), place(&format!("{to}{end}")));
+            let _ = fs::remove_file(&to);
+            let _ = fs::rename(from, to);
+        }
+    };
+    moved("views.sqlite", "aside");
     let refused = dir.run(&["up", "--listen", "127.0.0.1:0"]);
     assert_refused(&refused, 3, &["the view store is empty"]);
-    fs::rename(&aside, dir.store()).expect("it is there");
+    moved("aside", "views.sqlite");
     let refused = dir.run(&["up", "--listen", "127.0.0.1:0"]);
     assert_refused(&refused, 3, &["is a copy", "millrace restore", "views.made"]);
     fs::remove_file(dir.0.join("views.made")).expect("it is there");
