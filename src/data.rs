@@ -159,6 +159,21 @@ impl Data {
                 // Still strange when it is met again beside the log that it belongs to.
                 return Ok(store);
             }
+            if is_trimmed(log)? {
+                // The log can't make it anew: it is not ours to remove.
+                if made.is_file() {
+                    return Err(Failure::Undone(format!(
+                        "{} is a copy of another file, and could be torn; the log, whose beginning was trimmed, \
+                         can't make it anew: bring back both with millrace restore, or, if nothing wrote to it \
+                         while it was copied, remove {} to have it taken as it is",
+                        file.display(),
+                        made.display()
+                    )));
+                }
+                tracing::warn!("the view store is a copy of another file; it is taken as it is");
+                std::fs::write(&made, inode(&file).unwrap_or_default()).map_err(failed)?;
+                return Ok(store);
+            }
             tracing::warn!("the view store is a copy of another file; it is made anew from the log");
             store
                 .close()
@@ -179,6 +194,20 @@ impl Data {
     pub fn has_store(&self) -> bool {
         self.0.join(STORE).is_file()
     }
+}
+
+/// Whether the beginning of the log is gone.
+pub fn is_trimmed(log: &EmbeddedLog) -> Result<bool, Failure> {
+    let topics = Topic::ALL.map(Topic::name).into_iter().chain([timeline::TOPIC]);
+    for topic in topics {
+        let starts = log
+            .starts(topic)
+            .map_err(|error| Failure::Undone(error.to_string()))?;
+        if starts.iter().any(|start| *start > 0) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether a store holds nothing that the log does not.

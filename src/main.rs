@@ -103,7 +103,7 @@ enum Command {
     #[command(after_help = "Examples:\n  millrace verify\n  millrace verify --data /srv/shop")]
     Verify {
         #[command(flatten)]
-        data: DataArg,
+        place: PlaceArgs,
     },
     /// What is configured: by default, in millrace.toml, in the environment, by flags.
     #[command(
@@ -381,7 +381,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Checkpoints(CheckpointCommand::Prune { keep, place }) => {
             checkpoints::remove(&place.load()?, keep.map(usize::from))
         }
-        Command::Verify { data } => verify::run(&data.data),
+        Command::Verify { place } => verify::run(&place.load()?),
         Command::Clock(ClockCommand::Accept { data }) => up::accept_clock(&data.data),
         Command::Completions { shell } => reference::completions(Cli::command(), shell),
         Command::Man { dir } => reference::man(Cli::command(), dir.as_deref()),

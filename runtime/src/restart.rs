@@ -92,13 +92,23 @@ pub fn find(
         let found = checkpoints.iter_mut().find(|found| found.id == id);
         let found = found.expect("what is chosen is one of those");
         match read(place, found, threads) {
-            Ok(start) => return Ok(start),
+            Ok(start) => {
+                tracing::info!(checkpoint = %id, "going on from a checkpoint");
+                return Ok(start);
+            }
             Err(damaged) => found.manifest = Some(Err(damaged)),
         }
     }
 }
 
-fn read(place: &Place, found: &Found, threads: usize) -> Result<Start, CheckpointError> {
+/// Begins after a checkpoint.
+///
+/// # Errors
+/// If it can't be read as it was written.
+///
+/// # Panics
+/// If it is not whole.
+pub fn read(place: &Place, found: &Found, threads: usize) -> Result<Start, CheckpointError> {
     let manifest = found.whole().expect("what is chosen can be used");
     let decode = |name: &str, bytes: Vec<u8>| State::decode(name, &bytes);
     let pieces = checkpoint::load(place, manifest, threads, &decode)?;

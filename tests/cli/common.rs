@@ -219,7 +219,13 @@ pub struct Up {
 
 impl Up {
     pub fn start(dir: &Dir) -> Up {
+        Up::with(dir, &[])
+    }
+
+    /// With these settings.
+    pub fn with(dir: &Dir, environment: &[(&str, &str)]) -> Up {
         let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
+        command.envs(environment.iter().copied());
         command.env("MILLRACE_LOGGING_FORMAT", "human");
         command.env("MILLRACE_API_LISTEN", "127.0.0.1:0");
         command.args([

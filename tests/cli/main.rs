@@ -2,6 +2,7 @@
 //! usage.
 
 mod bad_input;
+mod checkpoints;
 mod common;
 mod copies;
 mod demo;

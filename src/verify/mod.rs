@@ -1,19 +1,24 @@
 //! `millrace verify`: the view store against the log, by the oracle, which knows nothing of the jobs.
 
+//!
+//! Where the beginning of the log was trimmed, from the oldest checkpoint on, by the jobs themselves ([`tail`]).
+
+mod tail;
+
 use std::fmt::Write as _;
-use std::path::Path;
+use std::sync::Arc;
 
 use contract::delta::Tables;
 use contract::log::{Epoch, History};
 use contract::tables::Difference;
 use contract::views::View;
 use oracle::Oracle;
-use sinks::sqlite::Readers;
+use sinks::sqlite::{Readers, SqliteViews};
 use streams::{Log, history};
 
 use crate::Failure;
 use crate::config::Config;
-use crate::data::{Data, VIEWS};
+use crate::data::{Data, VIEWS, is_trimmed};
 use crate::output::print;
 use crate::progress::{bar, spinner};
 
@@ -49,7 +54,8 @@ impl Verdict {
 }
 
 /// Verifies a data directory.
-pub fn run(path: &Path) -> Result<(), Failure> {
+pub fn run(config: &Config) -> Result<(), Failure> {
+    let path = &config.data();
     let data = Data::existing(path)?;
     let log = data.log()?;
     if !data.has_store() {
@@ -58,12 +64,23 @@ pub fn run(path: &Path) -> Result<(), Failure> {
             path.display()
         )));
     }
-    let verdict = verify(
-        &log,
-        &Readers::new(&data.store_config(&Config::default())),
-        &log.installation().to_string(),
-    )?;
     let mut out = String::new();
+    let verdict = if is_trimmed(&log)? {
+        let store = SqliteViews::open(data.store_config(config));
+        let mut store = store.map_err(|error| Failure::Undone(error.to_string()))?;
+        let (place, workers) = (config.checkpoint_place()?, config.workers());
+        let (after, verdict) = tail::verify(&Arc::new(log), &mut store, &place, workers)?;
+        let _ = writeln!(
+            out,
+            "the beginning of the log was trimmed: what came after epoch {}, from a checkpoint, was decided \
+             again by the jobs; rows without a change since are taken on trust",
+            after.0
+        );
+        verdict
+    } else {
+        let store = Readers::new(&data.store_config(config));
+        verify(&log, &store, &log.installation().to_string())?
+    };
     let epoch = verdict
         .epoch
         .map_or("nothing yet".to_owned(), |epoch| format!("epoch {}", epoch.0));
