@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use contract::log::Topic;
+use contract::log::{Epoch, Topic};
 use runtime::checkpoint::{self, Manifest, Place, prune, trim_log};
 use runtime::state::State;
+use sinks::sqlite::Readers;
 use streams::{Log as _, timeline};
 
 use crate::Failure;
@@ -98,6 +99,16 @@ fn read(place: &Place, manifest: &Manifest, threads: usize) -> Result<(), String
     restored.map(drop)
 }
 
+/// The epoch that the view store stands at; none if there is none, or it is empty.
+fn shown(data: &Data) -> Result<Option<Epoch>, Failure> {
+    if !data.has_store() {
+        return Ok(None);
+    }
+    let readers = Readers::new(&data.store_config(&Config::default()));
+    let (frontier, _) = readers.tables(&[]).map_err(undone)?;
+    Ok(frontier.map(|frontier| frontier.epoch))
+}
+
 /// Removes all but the newest that are to be kept.
 pub fn remove(config: &Config, keep: Option<usize>) -> Result<(), Failure> {
     let data = Data::existing(&config.data())?;
@@ -105,7 +116,7 @@ pub fn remove(config: &Config, keep: Option<usize>) -> Result<(), Failure> {
     let _log = data.log()?;
     let place = config.checkpoint_place()?;
     let keep = keep.unwrap_or_else(|| config.checkpoints_kept());
-    let removed = prune(&place, keep).map_err(undone)?;
+    let removed = prune(&place, keep, shown(&data)?).map_err(undone)?;
     let names: Vec<String> = removed.iter().map(ToString::to_string).collect();
     print(&match names.as_slice() {
         [] => "nothing to remove\n".to_owned(),
@@ -118,10 +129,10 @@ pub fn trim(config: &Config) -> Result<(), Failure> {
     let data = Data::existing(&config.data())?;
     let log = data.log()?;
     let place = config.checkpoint_place()?;
-    let trimmed = trim_log(&log, &place, log.installation()).map_err(undone)?;
+    let trimmed = trim_log(&log, &place, log.installation(), shown(&data)?).map_err(undone)?;
     if trimmed.epoch.0 == 0 {
         return Err(Failure::Undone(format!(
-            "there is no checkpoint in {} that a start could go on from, so that the whole log is needed; \
+            "there is no checkpoint in {} that a start with this view store could go on from, so that the whole log is needed; \
              millrace up takes one every checkpoint.interval_s",
             place.name()
         )));

@@ -254,10 +254,32 @@ fn the_newest_are_kept_and_what_was_left_over_goes() {
     assert_eq!((ids(&place), third.removed.len()), (vec![8, 6], 1));
     // One that is damaged does not count as kept; one that is newer than all others stays to be looked at.
     std::fs::write(dir.file(third.manifest.id, "manifest"), "?").expect("it can be written");
-    assert_eq!(prune(&place, 1).expect("it answers"), []);
+    assert_eq!(prune(&place, 1, Some(Epoch(8))).expect("it answers"), []);
     taken(&place, 9);
     taken(&place, 10);
     assert_eq!(ids(&place), [10, 9]);
+}
+
+#[test]
+fn what_a_view_store_has_yet_to_reach_takes_the_place_of_nothing_that_it_needs() {
+    let dir = Dir::new("older-store");
+    let place = dir.place();
+    for epoch in [50, 60] {
+        taken(&place, epoch);
+    }
+    // The store was brought back as of epoch 42, and went on from there.
+    assert!(taken(&place, 43).removed.is_empty());
+    let epochs = |place: &Place| {
+        let found = place.list().expect("it answers");
+        found.iter().map(|found| found.id.epoch.0).collect::<Vec<_>>()
+    };
+    assert_eq!(epochs(&place), [60, 50, 43]);
+    taken(&place, 44);
+    taken(&place, 45);
+    assert_eq!(epochs(&place), [60, 50, 45, 44]);
+    assert_eq!(prune(&place, 1, None).expect("it answers"), []);
+    taken(&place, 61);
+    assert_eq!(epochs(&place), [61, 60]);
 }
 
 #[test]

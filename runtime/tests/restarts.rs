@@ -10,7 +10,7 @@ use common::{Hand, Store, VIEWS, options, topics};
 use contract::log::{Epoch, History, Topic};
 use contract::time::Time;
 use generator::{Generator, Profile, Rng};
-use millrace_runtime::checkpoint::{Place, Policy, trim_log};
+use millrace_runtime::checkpoint::{Place, Policy, prune, trim_log};
 use millrace_runtime::{Checkpoints, Engine, EngineError, State};
 use object_store::ObjectStoreExt as _;
 use object_store::memory::InMemory;
@@ -143,7 +143,8 @@ impl Shop {
 
     fn trim(&self) -> Epoch {
         self.mirror();
-        let trimmed = trim_log(&self.log, &self.place, options(1).installation);
+        let store = self.store.kept().frontier.map(|frontier| frontier.epoch);
+        let trimmed = trim_log(&self.log, &self.place, options(1).installation, store);
         trimmed.expect("memory does not fail").epoch
     }
 
@@ -251,6 +252,30 @@ fn an_empty_store_is_filled_from_the_log_and_a_trimmed_log_says_that_it_can_not(
     shop.stop();
     shop.check("the store that goes with it");
     assert!(before.frontier.is_some());
+}
+
+#[test]
+fn the_log_is_not_trimmed_beyond_a_store_that_was_brought_back_as_it_was() {
+    let (mut rng, mut generator) = (Rng::new(3), Generator::new(3, Profile::from_seed(3)));
+    let mut shop = Shop::new();
+    shop.start(1);
+    shop.append(&mut generator, &mut rng);
+    shop.settle();
+    let older = shop.store.kept();
+    let epoch = older.frontier.as_ref().map(|frontier| frontier.epoch);
+    while shop.engine.as_ref().expect("it runs").progress().checkpoint <= epoch {
+        shop.append(&mut generator, &mut rng);
+        shop.settle();
+    }
+    shop.stop();
+    let newest = shop.store.kept().frontier.map(|frontier| frontier.epoch);
+    prune(&shop.place, 1, newest).expect("memory does not fail");
+    *shop.store.0.lock().expect("nobody panicked") = older;
+    assert_eq!(shop.trim(), Epoch(0), "what the older store needs is kept");
+    shop.start(2);
+    shop.settle();
+    shop.stop();
+    shop.check("brought back");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use sinks::Frontier;
 use streams::timeline;
 
 use crate::reading::Ends;
+use crate::store::VIEWS;
 use crate::world::{Checked, HEADER, Violation, World, violated};
 
 impl World {
@@ -64,7 +65,7 @@ impl World {
     /// That the store shows what the oracle makes of the log.
     fn check_rows(&self, epoch: Epoch) -> Checked {
         self.store.with(|kept| {
-            let differences = kept.tables.differences(self.truth.tables(), self.views());
+            let differences = kept.tables.differences(self.truth.tables(), VIEWS);
             match differences.first() {
                 Some(first) => violated(format!(
                     "at epoch {} {} rows of the store are not the oracle's; {first}",

@@ -37,10 +37,6 @@ use crate::store::Store;
 
 /// How long the workers may take for what was handed out, in real time.
 const STUCK: Duration = Duration::from_secs(20);
-/// Whether a checkpoint holds the state of all jobs. As long as it holds that of `checkout` alone, a run that
-/// takes checkpoints compares the contract's first table only, and what the other jobs yield is left out of
-/// its digests, since those jobs begin anew after a restart from one.
-pub const CHECKPOINTS_HOLD_ALL_JOBS: bool = false;
 /// Epochs that may be handed out before they are gathered.
 const UNDECIDED_MAX: u64 = 12;
 
@@ -321,11 +317,20 @@ impl Node {
         let mut changes: Vec<Changes> = Vec::new();
         let mut parts: BTreeMap<Epoch, Vec<Vec<Delta>>> = BTreeMap::new();
         let mut through = vec![Epoch(0); self.workers];
-        while through.iter().any(|epoch| *epoch < last) {
+        // What jobs keep is told by each worker of the epoch whose state was asked for, once that has ended.
+        let asked = self.asked.as_ref().and_then(|mark| mark.timeline.last());
+        let mut untold = if asked.is_some_and(|asked| asked.epoch <= last) {
+            self.workers
+        } else {
+            0
+        };
+        let mut rows: Vec<Vec<u8>> = Vec::new();
+        while untold > 0 || through.iter().any(|epoch| *epoch < last) {
             let stuck = |error| Down::Refuses(format!("the workers don't decide epoch {}: {error}", last.0));
             match self.yields.recv_timeout(STUCK).map_err(stuck)? {
                 Yield::Changes(of_epoch) => changes.push(of_epoch),
-                told @ (Yield::Rows(_) | Yield::AllRows(_)) => self.hear(told)?,
+                Yield::Rows(of_part) => rows.push(of_part),
+                Yield::AllRows(_) => untold = untold.saturating_sub(1),
                 Yield::Part(epoch, deltas) => parts.entry(epoch).or_default().push(deltas),
                 Yield::Through(worker, epoch) => through[worker] = through[worker].max(epoch),
             }
@@ -335,8 +340,7 @@ impl Node {
         for (mut changes, binding) in changes.into_iter().zip(std::mem::take(&mut self.handed_out)) {
             plant::changes(self.canary, self.is_first, &mut changes);
             let mut sum = Sum::default();
-            let mut parts = parts.remove(&changes.epoch).unwrap_or_default();
-            parts.retain(|_| self.takes.is_none() || CHECKPOINTS_HOLD_ALL_JOBS);
+            let parts = parts.remove(&changes.epoch).unwrap_or_default();
             let deltas = changes.deltas.iter().chain(parts.iter().flatten());
             deltas.for_each(|delta: &Delta| sum.add(delta));
             self.digest = self.digest.after(changes.epoch, binding.clock, sum);
@@ -349,6 +353,16 @@ impl Node {
         }
         for worker in 0..self.workers {
             self.hear(Yield::Through(worker, last))?;
+        }
+        rows.sort_unstable();
+        for of_part in rows {
+            self.hear(Yield::Rows(of_part))?;
+        }
+        if let Some(asked) = self.asked.as_ref().and_then(|mark| mark.timeline.last())
+            && asked.epoch <= last
+        {
+            let epoch = asked.epoch;
+            (0..self.workers).try_for_each(|_| self.hear(Yield::AllRows(epoch)))?;
         }
         self.deadline = self.delivery.decided().1;
         if let Some(stand) = self.delivery.take_stand() {

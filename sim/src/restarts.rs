@@ -4,14 +4,12 @@
 //! Where a start must begin is judged here a second time, by what was written and what was done to it.
 
 use contract::log::{Epoch, Topic};
-use contract::views::{CHECKOUT_VIEWS, View};
 use runtime::checkpoint;
 use runtime::state::State;
 use streams::timeline;
 
-use crate::node::{CHECKPOINTS_HOLD_ALL_JOBS, installation};
+use crate::node::installation;
 use crate::objects::{Known, ObjectFault};
-use crate::store::VIEWS;
 use crate::taking::Took;
 use crate::world::{Checked, World, violated};
 
@@ -24,15 +22,6 @@ pub(crate) enum Begins {
 }
 
 impl World {
-    /// The views that are compared with the oracle's.
-    pub(crate) fn views(&self) -> &'static [View] {
-        if self.takes.is_none() || CHECKPOINTS_HOLD_ALL_JOBS {
-            VIEWS
-        } else {
-            &VIEWS[..CHECKOUT_VIEWS]
-        }
-    }
-
     /// The process takes a checkpoint, if one is asked for.
     pub(crate) fn checkpoint(&mut self) -> Checked {
         let Some(mut node) = self.node.take() else {
@@ -175,7 +164,7 @@ impl World {
         };
         let decode = |name: &str, bytes: Vec<u8>| State::decode(name, &bytes);
         match checkpoint::load(&takes.place, &manifest, 1, &decode) {
-            Ok(pieces) => State::restore(pieces, 1).err(),
+            Ok(pieces) => State::restore(id.0, pieces, 1).err(),
             Err(error) => Some(error.to_string()),
         }
     }
@@ -229,7 +218,7 @@ impl World {
             return Ok(());
         };
         let before = self.must_begin();
-        let trimmed = checkpoint::trim_log(&self.log, &takes.place, installation());
+        let trimmed = checkpoint::trim_log(&self.log, &takes.place, installation(), self.store.epochs().0);
         if trimmed.as_ref().is_ok_and(|trimmed| trimmed.records > 0) {
             self.reaches("an operator trims the log");
         }

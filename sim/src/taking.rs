@@ -47,7 +47,7 @@ impl Node {
             digest: stand.digest,
             in_force: mark.timeline.generation().cloned(),
             timeline_offset: mark.offset,
-            sources: vec![Box::new(Still::new(stand.snapshot))],
+            sources: vec![Box::new(Still::new(stand.snapshot, stand.rows))],
         };
         plant(self.canary, &mut take, old);
         let id = Id {
@@ -104,7 +104,7 @@ fn finish(
     }
     let trimmed = takes
         .trims
-        .then(|| checkpoint::trim_log(log, &takes.place, installation()));
+        .then(|| checkpoint::trim_log(log, &takes.place, installation(), Some(id.epoch)));
     if canary == Some(Canary::PrunedOnly) {
         // That it can't be removed changes nothing.
         let _ = takes.place.remove(id);

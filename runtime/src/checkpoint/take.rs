@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use contract::digest::Digest;
 use contract::installation::Installation;
-use contract::log::Binding;
+use contract::log::{Binding, Epoch};
 use streams::timeline::Generation;
 
 use super::error::CheckpointError;
 use super::manifest::{Id, Manifest};
-use super::place::Place;
+use super::place::{Found, Place};
 
 /// When checkpoints are taken, and how many are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +144,7 @@ pub fn take(
     let Some(manifest) = done? else {
         return Ok(None);
     };
-    let removed = prune(place, keep)?;
+    let removed = prune(place, keep, Some(id.epoch))?;
     Ok(Some(Taken { manifest, removed }))
 }
 
@@ -186,14 +186,16 @@ fn write(
     Ok(Some(manifest))
 }
 
-/// Removes all but the newest `keep` that can be used, and what was left over before the newest of them.
-/// What can't be used and is newer stays, for a person to look at.
+/// Removes all but the newest `keep` that a view store at `store` can go on from, and what was left over
+/// before the newest of them. What can't be used and is newer stays, for a person to look at; so do those that
+/// the view store, being an older copy, has yet to reach: in their place nothing that it needs is removed.
 ///
 /// # Errors
 /// If the place fails.
-pub fn prune(place: &Place, keep: usize) -> Result<Vec<Id>, CheckpointError> {
+pub fn prune(place: &Place, keep: usize, store: Option<Epoch>) -> Result<Vec<Id>, CheckpointError> {
     let found = place.list()?;
-    let mut whole = found.iter().filter(|found| found.whole().is_some());
+    let reached = |found: &&Found| found.whole().is_some() && Some(found.id.epoch) <= store;
+    let mut whole = found.iter().filter(reached);
     let Some(newest) = whole.next().map(|found| found.id) else {
         return Ok(Vec::new());
     };

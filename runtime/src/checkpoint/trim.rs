@@ -18,16 +18,24 @@ pub struct Trimmed {
     pub records: u64,
 }
 
-/// Trims every stream up to the oldest complete checkpoint, the timeline last. Without a checkpoint nothing.
+/// Trims every stream up to the oldest complete checkpoint, the timeline last. Without a checkpoint nothing;
+/// nothing either while the view store, at `store`, has not reached it: it is an older copy, which needs what
+/// comes before.
 ///
 /// # Errors
 /// If place or log fail: says what happened. It can be called again.
-pub fn trim_log(log: &dyn Log, place: &Place, installation: Installation) -> Result<Trimmed, String> {
+pub fn trim_log(
+    log: &dyn Log,
+    place: &Place,
+    installation: Installation,
+    store: Option<Epoch>,
+) -> Result<Trimmed, String> {
     let found = place.list().map_err(|error| error.to_string())?;
     let ours = found.iter().filter_map(|found| found.whole());
     let Some(oldest) = ours
         .filter(|manifest| manifest.installation == installation)
         .last()
+        .filter(|oldest| Some(oldest.id.epoch) <= store)
     else {
         return Ok(Trimmed::default());
     };

@@ -16,7 +16,7 @@ use sinks::Hold;
 use streams::Log;
 
 use super::{Checkpoints, EngineError, spawn};
-use crate::checkpoint::{self, Take, Taken};
+use crate::checkpoint::{self, Manifest, Take, Taken};
 use crate::conductor::Mark;
 use crate::delivery::Stand;
 use crate::progress::Shared;
@@ -139,7 +139,9 @@ impl Checkpointing {
         if !self.how.trims_log {
             return Ok(());
         }
-        let trimmed = checkpoint::trim_log(self.log.as_ref(), &self.how.place, taken.manifest.installation);
+        let Manifest { installation, id, .. } = &taken.manifest;
+        let place = &self.how.place;
+        let trimmed = checkpoint::trim_log(self.log.as_ref(), place, *installation, Some(id.epoch));
         trimmed.map(|_| ())
     }
 
