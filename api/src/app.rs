@@ -17,6 +17,7 @@ use crate::feed::Feed;
 use crate::metrics::{Latencies, Metrics};
 use crate::problem::{Kind, Problem};
 use crate::query::preferred_wait;
+use crate::routes::UnderWay;
 use crate::token::Needed;
 
 /// How the engine stands, for `/readyz`, `/metrics` and refusals.
@@ -122,6 +123,7 @@ pub struct App {
     pub(crate) requests: Arc<Semaphore>,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) followers: Arc<Semaphore>,
+    pub(crate) checkouts: UnderWay,
     /// True once the server stops.
     pub(crate) stopping: tokio::sync::watch::Sender<bool>,
 }
@@ -149,6 +151,7 @@ impl App {
             requests: Arc::new(Semaphore::new(config.requests_max)),
             streams: Arc::new(Semaphore::new(config.streams_max)),
             followers: Arc::new(Semaphore::new(config.followers_max)),
+            checkouts: UnderWay::default(),
             stopping: tokio::sync::watch::Sender::new(false),
             views,
             feed,

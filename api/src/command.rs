@@ -70,6 +70,15 @@ impl Command {
     /// The value of a record of type `kind`: the body with `known` fields in front. A field that the body has
     /// as well must be the same.
     pub(crate) fn value(&self, kind: &str, known: &[(&str, &str)]) -> Result<Vec<u8>, Problem> {
+        let known: Vec<(&str, Json)> = known
+            .iter()
+            .map(|(name, value)| (*name, Json::from(*value)))
+            .collect();
+        self.value_of(kind, &known)
+    }
+
+    /// The same where what is known is not only texts.
+    pub(crate) fn value_of(&self, kind: &str, known: &[(&str, Json)]) -> Result<Vec<u8>, Problem> {
         let empty = Bytes::from_static(b"{}");
         let body = if self.body.is_empty() { &empty } else { &self.body };
         let start = body.iter().position(|byte| !byte.is_ascii_whitespace());
@@ -81,9 +90,9 @@ impl Command {
         let members: Option<Map<String, Json>> = serde_json::from_slice(body).ok();
         let mut front = String::new();
         let mut stripped = None;
-        for (name, value) in std::iter::once(&("type", kind)).chain(known) {
+        for (name, value) in std::iter::once(&("type", Json::from(kind))).chain(known) {
             match members.as_ref().and_then(|members| members.get(*name)) {
-                Some(Json::String(same)) if same == value => continue,
+                Some(same) if same == value => continue,
                 Some(Json::Null) => {
                     // The same as absent, but a field can't stand there twice.
                     let members: &mut Map<_, _> =
@@ -91,12 +100,13 @@ impl Command {
                     members.shift_remove(*name);
                 }
                 Some(_) => {
+                    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                     let detail = format!("{name}: expected {value}, or nothing");
                     return Err(refused(Reason::BadField, &detail));
                 }
                 None => {}
             }
-            let _ = write!(front, "{}:{},", Json::from(*name), Json::from(*value));
+            let _ = write!(front, "{}:{},", Json::from(*name), value);
         }
         let text = stripped.map(|members| Bytes::from(Json::Object(members).to_string()));
         let (body, start) = text.as_ref().map_or((body, start), |text| (text, 0));
@@ -152,7 +162,7 @@ pub(crate) fn rejected(why: &Rejected) -> Problem {
     refused(why.reason, &why.detail)
 }
 
-fn refused(reason: Reason, detail: &str) -> Problem {
+pub(crate) fn refused(reason: Reason, detail: &str) -> Problem {
     let kind = match reason {
         Reason::TooLarge => Kind::TooLarge,
         Reason::BadJson | Reason::BadUtf8 => Kind::BadJson,

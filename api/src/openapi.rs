@@ -4,17 +4,18 @@
 //! It is built as plain JSON: the records' schemas come as JSON Schema 2020-12, which OpenAPI 3.1 takes as it
 //! is.
 
+mod parameters;
+mod shop;
+
 use std::fmt::Write as _;
 
 use contract::log::Topic;
 use contract::records::Record;
 use contract::views::{Type, View};
-use contract::words::Status;
 use serde_json::{Map, Value as Json, json};
 
-use crate::query::LIMIT_MAX;
-use crate::routes::{Body, DASHBOARDS, Param, ROUTES, Route, Schema};
-use crate::token;
+use crate::routes::{Body, ROUTES, Route, Schema};
+use parameters::parameters;
 
 /// What an id looks like.
 const ID: &str = "^[A-Za-z0-9_.:@+=-]{1,64}$";
@@ -85,96 +86,6 @@ fn reference(name: &str) -> Json {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-fn parameters(route: &Route) -> Json {
-    let parts = route.path.split('/');
-    let in_path = parts.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let in_path = in_path.map(|name| {
-        let mut part = described(name, "path", path_schema(name), "");
-        part["required"] = json!(true);
-        part
-    });
-    in_path
-        .chain(route.params.iter().map(|param| parameter(*param)))
-        .collect()
-}
-
-/// What a part of a path may be.
-fn path_schema(name: &str) -> Json {
-    match name {
-        "topic" => json!({"enum": Topic::ALL.map(Topic::name)}),
-        "view" => json!({"enum": View::ALL.iter().map(|view| view.schema().name).collect::<Vec<_>>()}),
-        "name" => json!({"enum": DASHBOARDS.map(|(name, _)| name)}),
-        _ => json!({"type": "string", "pattern": ID}),
-    }
-}
-
-fn described(name: &str, place: &str, schema: Json, what: &str) -> Json {
-    let mut parameter = json!({"name": name, "in": place, "description": what});
-    parameter["schema"] = schema;
-    parameter
-}
-
-fn parameter(param: Param) -> Json {
-    let one = described;
-    let text = || json!({"type": "string"});
-    match param {
-        Param::Limit => one(
-            "limit",
-            "query",
-            json!({"type": "integer", "minimum": 1, "maximum": LIMIT_MAX}),
-            "Rows of the page; 100 if it is not said.",
-        ),
-        Param::After => one("after", "query", text(), "What next of the page before said."),
-        Param::AfterEpoch => one(
-            "after",
-            "query",
-            json!({"type": "integer", "minimum": 0}),
-            "Changes after this epoch; without it first the whole view.",
-        ),
-        Param::Status => {
-            let words: Vec<&str> = Status::ALL.iter().map(|status| status.word()).collect();
-            one(
-                "status",
-                "query",
-                json!({"enum": words}),
-                "Only orders of this status.",
-            )
-        }
-        Param::Column => json!({
-            "name": "columns",
-            "in": "query",
-            "style": "form",
-            "explode": true,
-            "schema": {"type": "object", "additionalProperties": {"type": "string"}},
-            "description": "Any column of the view, with the value that it must have.",
-        }),
-        Param::MillraceAfter => one(
-            "Millrace-After",
-            "header",
-            json!({"type": "string", "pattern": token::pattern()}),
-            "A token or an epoch: the answer waits until the views hold it.",
-        ),
-        Param::Prefer => one(
-            "Prefer",
-            "header",
-            text(),
-            "wait=N: how many seconds to wait, at most 60.",
-        ),
-        Param::IdempotencyKey => one(
-            "Idempotency-Key",
-            "header",
-            json!({"type": "string", "pattern": ID}),
-            "The order's id, where the body has none.",
-        ),
-        Param::LastEventId => one(
-            "Last-Event-ID",
-            "header",
-            text(),
-            "The epoch to go on from; before after.",
-        ),
-    }
-}
-
 /// The schema of a record's body: without its type and what the path says.
 fn record(topic: &str, kind: &str, given: &[&str], optional: bool) -> Json {
     let topic = Topic::from_name(topic).expect("the table names topics");
@@ -209,6 +120,10 @@ fn request_body(body: Body) -> Json {
             let schema = record(topic, kind, given, true);
             json!({"required": true, "content": {"application/json": {"schema": schema}}})
         }
+        Body::Checkout => json!({
+            "required": false,
+            "content": {"application/json": {"schema": shop::checkout()}},
+        }),
         Body::Lines => json!({
             "required": false,
             "description": "A record's value a line; see asyncapi.yaml. What is none is told as rejected.",
@@ -237,6 +152,11 @@ fn answer(schema: Schema) -> Json {
             content(object(&[("order_id", text()), ("token", text())])),
         ),
         Schema::Lines => ("Appended.", content(reference("Lines"))),
+        Schema::Product => ("The product.", content(with_epoch(&reference("Product")))),
+        Schema::Products => ("Products.", content(list(&reference("Product")))),
+        Schema::Reviews => ("Reviews.", content(shop::reviews())),
+        Schema::Cart => ("The cart.", content(reference("Cart"))),
+        Schema::Dashboard => ("The rows of its view.", content(list(&json!({"type": "object"})))),
         Schema::Wallet => ("The wallet.", content(reference("Wallet"))),
         Schema::Audits => {
             let violations = json!({"type": "array", "items": reference("audits")});
@@ -356,6 +276,8 @@ fn schemas() -> Json {
         ("token", json!({"type": ["string", "null"]})),
     ]);
     schemas.insert("Lines".to_owned(), lines);
+    schemas.insert("Product".to_owned(), shop::product());
+    schemas.insert("Cart".to_owned(), shop::cart());
     for view in View::ALL {
         schemas.insert(view.schema().name.to_owned(), row(*view, ""));
     }

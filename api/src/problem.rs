@@ -48,6 +48,7 @@ kinds! {
     TooLarge PAYLOAD_TOO_LARGE "too-large" "The body is too large";
     MediaType UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body's type is not understood";
     Quarantined UNPROCESSABLE_ENTITY "quarantined" "The record can't be used";
+    NotOrderable UNPROCESSABLE_ENTITY "not-orderable" "The cart can't be ordered as it is";
     Internal INTERNAL_SERVER_ERROR "internal" "The server failed";
     Overloaded SERVICE_UNAVAILABLE "overloaded" "Too much is under way";
     Unavailable SERVICE_UNAVAILABLE "unavailable" "The server can't do it at the moment";

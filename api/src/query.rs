@@ -105,8 +105,16 @@ impl Query {
     /// # Errors
     /// If they can't be read.
     pub fn page(&mut self, select: &mut Select) -> Result<Page, Problem> {
+        self.page_of(select, LIMIT_USUAL)
+    }
+
+    /// The same, of a page that has `usual` rows if nothing else is asked for.
+    ///
+    /// # Errors
+    /// If they can't be read.
+    pub fn page_of(&mut self, select: &mut Select, usual: usize) -> Result<Page, Problem> {
         let limit = match self.take("limit") {
-            None => LIMIT_USUAL,
+            None => usual,
             Some(text) => {
                 let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
                 limit.ok_or_else(|| {

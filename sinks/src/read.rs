@@ -54,6 +54,10 @@ pub struct Select {
     pub view: View,
     /// Columns (by their position) that must have these values; null is a value, too.
     pub filters: Vec<(usize, Value)>,
+    /// Columns (lists of texts) that must hold these texts.
+    pub holding: Vec<(usize, String)>,
+    /// The first part of the key, a text, is one of these.
+    pub among: Option<Vec<String>>,
     /// The first part of the key lies between these, the second excluded.
     pub range: Option<(Value, Value)>,
     /// In which order.
@@ -71,6 +75,8 @@ impl Select {
         Select {
             view,
             filters: Vec::new(),
+            holding: Vec::new(),
+            among: None,
             range: None,
             order: Order::Key,
             after: None,
@@ -82,6 +88,20 @@ impl Select {
     #[must_use]
     pub fn only(mut self, column: usize, value: Value) -> Select {
         self.filters.push((column, value));
+        self
+    }
+
+    /// Only those whose list in a column holds this text.
+    #[must_use]
+    pub fn holding(mut self, column: usize, text: String) -> Select {
+        self.holding.push((column, text));
+        self
+    }
+
+    /// Only those whose key begins with one of these.
+    #[must_use]
+    pub fn among(mut self, firsts: Vec<String>) -> Select {
+        self.among = Some(firsts);
         self
     }
 

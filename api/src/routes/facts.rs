@@ -1,4 +1,4 @@
-//! Reads that are one view's rows: stock, wallets, dashboards, attention, audits.
+//! Reads that are one view's rows: stock, wallets, attention, audits.
 
 use std::sync::Arc;
 
@@ -83,37 +83,4 @@ pub(crate) async fn audits(State(app): State<Arc<App>>, query: Query, _: Ready) 
     let violations = items(View::Audits, &rows);
     let answer = members([("ok", json!(rows.is_empty())), ("violations", violations)]);
     Ok(shown(StatusCode::OK, look.epoch, answer))
-}
-
-/// The dashboards, and the views that they show.
-pub const DASHBOARDS: [(&str, View); 4] = [
-    ("revenue", View::RevenueByDay),
-    ("top-products", View::TopProducts),
-    ("vip-customers", View::VipCustomers),
-    ("low-stock", View::LowStock),
-];
-
-/// `GET /v1/dashboards/{name}`
-pub(crate) async fn dashboard(
-    State(app): State<Arc<App>>,
-    Ids(name): Ids<String>,
-    query: Query,
-    _: Ready,
-) -> Answer {
-    query.end()?;
-    let found = DASHBOARDS.iter().find(|(known, _)| *known == name);
-    let (_, view) = *found.ok_or_else(|| Problem::not_found("dashboard", &name))?;
-    app.needs(view)?;
-    let mut look = app.look().await?;
-    let rows = look.select(&Select::of(view, ROWS_MAX)).await?;
-    let list = members([("items", items(view, &rows))]);
-    Ok(shown(StatusCode::OK, look.epoch, list))
-}
-
-/// Paths whose views no job keeps yet.
-pub(crate) async fn not_kept(State(app): State<Arc<App>>) -> Answer {
-    app.needs(View::Products)?;
-    app.needs(View::Carts)?;
-    app.needs(View::ReviewDocuments)?;
-    Err(Problem::not_found("such thing", "here"))
 }

@@ -1,11 +1,15 @@
 //! The routes: one table, of which the router and `openapi.json` are made.
 
+mod carts;
 mod changes;
+mod checkout;
 mod coupons;
+mod dashboards;
 mod explained;
 mod facts;
 mod orders;
 mod payments;
+mod products;
 mod streams;
 mod system;
 mod table;
@@ -19,7 +23,8 @@ use axum::routing::MethodRouter;
 use crate::app::App;
 use crate::middleware;
 
-pub use facts::DASHBOARDS;
+pub(crate) use checkout::UnderWay;
+pub use dashboards::DASHBOARDS;
 pub use table::{Body, Param, ROUTES, Schema};
 
 /// A method of a path.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use contract::installation::Installation;
 use contract::log::Topic;
 use contract::value::Value;
@@ -18,6 +18,7 @@ use crate::command::{Command, Placed, decided, fate};
 use crate::fresh::ORDER;
 use crate::problem::{Kind, Problem};
 use crate::query::{Ids, Query};
+use crate::token::Token;
 
 /// Rows that belong to one order, at most: more than an order's lines can be.
 const ROWS_MAX: usize = 100_000;
@@ -65,7 +66,8 @@ pub(crate) async fn found(look: &mut Look, order_id: &str) -> Result<Row, Proble
     row.ok_or_else(|| Problem::not_found("order", order_id).at(epoch))
 }
 
-async fn read(look: &mut Look, order_id: &str) -> Result<Vec<Vec<Row>>, Problem> {
+/// An order's rows, as [`ORDER`] names them, or a 404.
+pub(crate) async fn read(look: &mut Look, order_id: &str) -> Result<Vec<Vec<Row>>, Problem> {
     let order = found(look, order_id).await?;
     let lines = of_order(look, View::OrderLines, order_id).await?;
     let paid = of_order(look, View::Payments, order_id).await?;
@@ -144,7 +146,7 @@ pub(crate) async fn of_customer(
 }
 
 /// An id that nobody else has: a UUID of version 7.
-fn new_id() -> Result<String, Problem> {
+pub(crate) fn new_id() -> Result<String, Problem> {
     let mut random = [0; 10];
     let failed = |_| Problem::new(Kind::Unavailable, "the system gives no random numbers").retry_after(1);
     getrandom::fill(&mut random).map_err(failed)?;
@@ -155,8 +157,8 @@ fn new_id() -> Result<String, Problem> {
 }
 
 /// The id that `Idempotency-Key` gives an order.
-fn header_id(command: &Command) -> Result<Option<String>, Problem> {
-    let Some(key) = command.headers.get("idempotency-key") else {
+pub(crate) fn header_id(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(key) = headers.get("idempotency-key") else {
         return Ok(None);
     };
     let key = key.to_str().ok().map(str::trim).filter(|key| is_id(key));
@@ -168,7 +170,7 @@ fn header_id(command: &Command) -> Result<Option<String>, Problem> {
 /// `POST /v1/orders`
 pub(crate) async fn place(State(app): State<Arc<App>>, query: Query, command: Command) -> Answer {
     query.end()?;
-    let header = header_id(&command)?;
+    let header = header_id(&command.headers)?;
     let given = command
         .members()
         .and_then(|mut members| members.remove("order_id"));
@@ -195,15 +197,15 @@ pub(crate) async fn place(State(app): State<Arc<App>>, query: Query, command: Co
         return Ok(plain(StatusCode::ACCEPTED, &Json::Object(answer)));
     }
     if let Some(made) = awaited.and_then(|awaited| awaited.made_by(&placed.stands)) {
-        return placed_as(&made.rows, &order_id, &placed, made.epoch.0);
+        return placed_as(&made.rows, &order_id, &placed.token, made.epoch.0);
     }
     let mut look = fate(&app, &placed).await?;
     let rows = read(&mut look, &order_id).await?;
-    placed_as(&rows, &order_id, &placed, look.epoch)
+    placed_as(&rows, &order_id, &placed.token, look.epoch)
 }
 
 /// The order that was placed, or that it was rejected.
-fn placed_as(rows: &[Vec<Row>], order_id: &str, placed: &Placed, epoch: u64) -> Answer {
+pub(crate) fn placed_as(rows: &[Vec<Row>], order_id: &str, token: &Token, epoch: u64) -> Answer {
     let Some((order, whole)) = of_rows(rows) else {
         return Err(Problem::not_found("order", order_id).at(epoch));
     };
@@ -217,10 +219,10 @@ fn placed_as(rows: &[Vec<Row>], order_id: &str, placed: &Placed, epoch: u64) -> 
             .with("reason", reason)
             .with("reason_detail", json_of(&order[orders::reason_detail]))
             .with("order_id", order_id)
-            .with("token", placed.token.text())
+            .with("token", token.text())
             .at(epoch));
     }
-    Ok(whole.token(Some(&placed.token)).shown(StatusCode::CREATED, epoch))
+    Ok(whole.token(Some(token)).shown(StatusCode::CREATED, epoch))
 }
 
 /// Whether a text is an id (contract, Values).

@@ -2,7 +2,10 @@
 
 use axum::routing::{delete, get, post, put};
 
-use super::{Route, changes, coupons, explained, facts, orders, payments, streams, system, views};
+use super::{
+    Route, carts, changes, checkout, coupons, dashboards, explained, facts, orders, payments, products,
+    streams, system, views,
+};
 
 /// A query parameter or header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +18,22 @@ pub enum Param {
     AfterEpoch,
     /// An order's status.
     Status,
+    /// A product's category.
+    Category,
+    /// One of a product's tags.
+    Tag,
+    /// A product's store.
+    StoreId,
+    /// From this day on.
+    From,
+    /// Before this day.
+    Until,
+    /// On this day.
+    Day,
+    /// In this currency.
+    Currency,
+    /// `If-Match`: a cart's version.
+    IfMatch,
     /// Any column of the view.
     Column,
     /// `Millrace-After`.
@@ -34,6 +53,8 @@ pub enum Body {
     Record(&'static str, &'static str, &'static [&'static str]),
     /// The same, of which more fields may be left out.
     Loose(&'static str, &'static str, &'static [&'static str]),
+    /// What to order of a cart.
+    Checkout,
     /// A record's value a line.
     Lines,
 }
@@ -55,6 +76,14 @@ pub enum Schema {
     Placed,
     /// `{accepted, rejected, token}`.
     Lines,
+    /// A product with stock and rating.
+    Product,
+    /// Such products.
+    Products,
+    /// Reviews, with the rating.
+    Reviews,
+    /// A cart, with its version as `ETag`.
+    Cart,
     /// A wallet.
     Wallet,
     /// `{ok, violations}`.
@@ -65,6 +94,8 @@ pub enum Schema {
     Explanation,
     /// Server-sent events.
     Events,
+    /// Rows of a dashboard.
+    Dashboard,
     /// Any object.
     Object,
     /// Text of metrics.
@@ -73,13 +104,18 @@ pub enum Schema {
     Html,
 }
 
-use Param::{After, AfterEpoch, Column, IdempotencyKey, LastEventId, Limit, MillraceAfter, Prefer, Status};
+use Param::{
+    After, AfterEpoch, Category, Column, Currency, Day, From, IdempotencyKey, IfMatch, LastEventId, Limit,
+    MillraceAfter, Prefer, Status, StoreId, Tag, Until,
+};
 
 const READ: &[Param] = &[MillraceAfter, Prefer];
 const PAGE: &[Param] = &[Limit, After, MillraceAfter, Prefer];
 const WRITE: &[Param] = &[Prefer];
 const READ_PROBLEMS: &[u16] = &[400, 401, 404, 503, 504];
 const WRITE_PROBLEMS: &[u16] = &[400, 401, 404, 408, 409, 413, 415, 422, 503];
+const CART_PROBLEMS: &[u16] = &[400, 401, 404, 408, 409, 412, 413, 415, 422, 503];
+const CHECKOUT_PROBLEMS: &[u16] = &[400, 401, 404, 408, 409, 412, 413, 415, 422, 503, 504];
 
 macro_rules! route {
     ($method:ident $path:literal $summary:literal $handler:expr, $params:expr, $body:expr,
@@ -111,14 +147,8 @@ macro_rules! write {
     };
 }
 
-/// A path whose views no job keeps yet.
-macro_rules! later {
-    ($method:ident $path:literal $summary:literal) => {
-        route!($method $path $summary facts::not_kept, &[], None, &[(200, Schema::Object)], READ_PROBLEMS)
-    };
-}
-
 const MOVED: &[(u16, Schema)] = &[(200, Schema::Order), (202, Schema::Token)];
+const CHANGED: &[(u16, Schema)] = &[(200, Schema::Cart), (202, Schema::Token)];
 const ID: &[&str] = &["order_id"];
 
 /// All routes.
@@ -160,14 +190,24 @@ pub const ROUTES: &[Route] = &[
         &[400, 401, 404, 410, 503, 504]),
     route!(post "/v1/streams/{topic}" "Append records, one a line." streams::append, &[], Some(Body::Lines),
         &[(202, Schema::Lines)], &[400, 401, 404, 408, 413, 415, 503]),
-    read!("/v1/dashboards/{name}" "A dashboard." facts::dashboard, READ, Schema::Object),
-    later!(get "/v1/products" "Products."),
-    later!(get "/v1/products/{sku}" "A product."),
-    later!(get "/v1/products/{sku}/reviews" "Reviews of a product."),
-    later!(get "/v1/carts/{customer_id}" "A cart."),
-    later!(put "/v1/carts/{customer_id}/items/{sku}" "Put a product into a cart."),
-    later!(delete "/v1/carts/{customer_id}/items/{sku}" "Take a product out of a cart."),
-    later!(post "/v1/carts/{customer_id}/checkout" "Order what is in a cart."),
+    read!("/v1/dashboards/{name}" "A dashboard; days (from, until, day) are for revenue, a currency for all \
+        but low-stock." dashboards::one,
+        &[From, Until, Day, Currency, Limit, After, MillraceAfter, Prefer], Schema::Dashboard),
+    read!("/v1/products" "Products by sku, withdrawn ones too, with stock and rating." products::all,
+        &[Category, Tag, StoreId, Limit, After, MillraceAfter, Prefer], Schema::Products),
+    read!("/v1/products/{sku}" "A product with stock and rating." products::one, READ, Schema::Product),
+    read!("/v1/products/{sku}/reviews" "Reviews of a product by review_id, with its rating." products::reviews,
+        PAGE, Schema::Reviews),
+    read!("/v1/carts/{customer_id}" "A cart at what it costs now." carts::one, READ, Schema::Cart),
+    route!(put "/v1/carts/{customer_id}/items/{sku}" "Put so many of a product into a cart; 0 takes it out."
+        carts::put, &[IfMatch, Prefer],
+        Some(Body::Record("carts", "cart_item_set", &["customer_id", "sku"])), CHANGED, CART_PROBLEMS),
+    route!(delete "/v1/carts/{customer_id}/items/{sku}" "Take a product out of a cart." carts::delete,
+        &[IfMatch, Prefer], None, CHANGED, CART_PROBLEMS),
+    route!(post "/v1/carts/{customer_id}/checkout" "Order what is in a cart at the prices that were seen. \
+        Accepted, it is taken out of the cart, also if nobody waits; rejected, the cart stays."
+        checkout::checkout, &[IfMatch, IdempotencyKey, MillraceAfter, Prefer], Some(Body::Checkout),
+        &[(201, Schema::Order), (202, Schema::Placed)], CHECKOUT_PROBLEMS),
     route!(get "/healthz" "Whether the process lives." system::alive, &[], None,
         &[(200, Schema::Object)], &[]),
     route!(get "/readyz" "Whether commands are decided as they come." system::ready, &[], None,

@@ -215,19 +215,3 @@ fn a_resume_point_from_the_future_is_gone_however_it_is_said() {
         .send("GET", changes, &[("last-event-id", past_all)], b"");
     assert_eq!(reply.status, 400, "{reply:?}");
 }
-
-/// Carts are not kept yet. Once they are, a stale `If-Match` is 412 (contract, section 3).
-#[test]
-fn a_version_of_a_cart_that_is_not_kept_changes_nothing() {
-    let shop = Shop::open();
-    let headers = [JSON, ("if-match", "\"7\"")];
-    let reply = shop
-        .client
-        .send("PUT", "/v1/carts/c1/items/tea", &headers, b"{\"quantity\":1}");
-    assert_eq!(
-        (reply.status, &reply.json()["type"]),
-        (404, &json!("not-kept")),
-        "{reply:?}"
-    );
-    assert_eq!(shop.log.ends("carts").expect("it is there"), [0, 0]);
-}

@@ -2,11 +2,15 @@
 
 mod abuse;
 mod bad_input;
+mod carts;
 mod changes;
+mod checkout;
 mod client;
+mod dashboards;
 mod load;
 mod malformed;
 mod metrics;
+mod products;
 mod reads;
 mod shop;
 mod story;

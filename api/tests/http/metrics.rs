@@ -43,7 +43,7 @@ fn metrics_say_what_was_done() {
     let lags = page
         .lines()
         .filter(|line| line.starts_with("millrace_view_frontier_lag_seconds{"));
-    assert_eq!(lags.count(), contract::views::CHECKOUT_VIEWS);
+    assert_eq!(lags.count(), contract::views::View::ALL.len());
     assert!(value("millrace_sink_frontier_lag_seconds{sink=\"views\"} ") < 60.0);
     // Each command was in an epoch of its own, which was seen before it was answered.
     let epochs = value("millrace_epoch_seconds_count ");

@@ -181,6 +181,46 @@ impl Shop {
         assert_eq!(reply.json()["available"], json!(quantity), "{reply:?}");
     }
 
+    /// An order of one line that is paid at once, by what the provider told.
+    pub fn sold(&self, order: &Json) -> String {
+        let mut placed = order.clone();
+        placed["type"] = json!("order_placed");
+        let line = &order["lines"][0];
+        let units = line["quantity"].as_i64().expect("a number");
+        let amount = units * line["unit_price"].as_i64().expect("a number");
+        let paid = json!({
+            "type": "payment_confirmed", "order_id": order["order_id"], "payment_key": "k",
+            "amount": amount, "currency": order["currency"],
+        });
+        self.stream("orders", &[placed]);
+        self.stream("payments", &[paid])
+    }
+
+    /// Sends a request with wait, and the version that was seen.
+    pub fn with_version(&self, method: &str, path: &str, version: &str, body: &Json) -> Reply {
+        let headers = [
+            ("content-type", "application/json"),
+            ("prefer", "wait=10"),
+            ("if-match", version),
+        ];
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        self.client.send(method, path, &headers, body.as_bytes())
+    }
+
+    /// Puts a product into a cart, whatever its version.
+    pub fn put(&self, customer: &str, sku: &str, quantity: i64) -> Reply {
+        let headers = [("content-type", "application/json"), ("prefer", "wait=10")];
+        let body = json!({"quantity": quantity}).to_string();
+        let path = format!("/v1/carts/{customer}/items/{sku}");
+        let reply = self.client.send("PUT", &path, &headers, body.as_bytes());
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply
+    }
+
     /// Reads once what a token names is visible.
     pub fn get_after(&self, path: &str, token: &str) -> Reply {
         self.client.send("GET", path, &[("millrace-after", token)], b"")

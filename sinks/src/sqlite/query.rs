@@ -23,22 +23,53 @@ fn name(view: View, column: usize) -> String {
     quoted(view.schema().columns[column].name)
 }
 
+/// The conditions on what stands in a row; what they compare with is bound.
+fn conditions(wanted: &Select, arguments: &mut SqliteArguments) -> Vec<String> {
+    let mut conditions = Vec::new();
+    for (column, value) in &wanted.filters {
+        conditions.push(format!("{} IS ?", name(wanted.view, *column)));
+        write::bind_value(arguments, value.as_ref());
+    }
+    for (column, text) in &wanted.holding {
+        let column = name(wanted.view, *column);
+        conditions.push(format!(
+            "EXISTS (SELECT 1 FROM json_each({column}) WHERE value = ?)"
+        ));
+        write::bind(arguments, text.clone());
+    }
+    let first = name(wanted.view, 0);
+    if let Some(among) = &wanted.among {
+        // One value, so that the statement's text does not depend on how many there are.
+        conditions.push(format!("{first} IN (SELECT value FROM json_each(?))"));
+        write::bind(arguments, json_list(among));
+    }
+    if let Some((from, until)) = &wanted.range {
+        conditions.push(format!("{first} >= ? AND {first} < ?"));
+        for value in [from, until] {
+            write::bind_value(arguments, value.as_ref());
+        }
+    }
+    conditions
+}
+
+/// Texts as a list in JSON.
+fn json_list(texts: &[String]) -> String {
+    let mut list = String::from("[");
+    for (index, text) in texts.iter().enumerate() {
+        if index > 0 {
+            list.push(',');
+        }
+        contract::json::write_str(&mut list, text);
+    }
+    list.push(']');
+    list
+}
+
 /// The statement, and what is bound to it.
 fn statement(wanted: &Select) -> (String, SqliteArguments) {
     let schema = wanted.view.schema();
     let mut arguments = SqliteArguments::default();
-    let mut conditions = Vec::new();
-    for (column, value) in &wanted.filters {
-        conditions.push(format!("{} IS ?", name(wanted.view, *column)));
-        write::bind_value(&mut arguments, value.as_ref());
-    }
-    if let Some((from, until)) = &wanted.range {
-        let first = name(wanted.view, 0);
-        conditions.push(format!("{first} >= ? AND {first} < ?"));
-        for value in [from, until] {
-            write::bind_value(&mut arguments, value.as_ref());
-        }
-    }
+    let mut conditions = conditions(wanted, &mut arguments);
     let columns: Vec<String> = wanted
         .order_columns()
         .iter()
