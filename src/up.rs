@@ -26,7 +26,7 @@ use crate::serve::{self, Closed, Listener};
 use crate::signals::Signals;
 
 /// How often it is looked after.
-const LOOK: Duration = Duration::from_millis(200);
+pub const LOOK: Duration = Duration::from_millis(200);
 /// The file that says that the wall clock is to be accepted.
 const ACCEPT: &str = "clock-accepted";
 
@@ -86,6 +86,7 @@ impl Running {
             limits: config.limits(),
             // While another binds epochs there is nothing to go on with from here.
             checkpoints: config.checkpoints()?.filter(|_| busy.is_none()),
+            until: None,
         };
         let clock = Arc::new(SystemClock::new());
         let engine = Engine::start(Arc::clone(&log) as _, Box::new(store), clock, &options);

@@ -8,6 +8,7 @@ use contract::log::{Epoch, History};
 use contract::tables::Difference;
 use contract::views::View;
 use oracle::Oracle;
+use sinks::Frontier;
 use sinks::sqlite::Readers;
 use streams::{Log, history};
 
@@ -51,18 +52,16 @@ impl Verdict {
 /// Verifies a data directory.
 pub fn run(path: &Path) -> Result<(), Failure> {
     let data = Data::existing(path)?;
-    let log = data.log()?;
     if !data.has_store() {
         return Err(Failure::Undone(format!(
             "{} has no view store yet; millrace up makes it",
             path.display()
         )));
     }
-    let verdict = verify(
-        &log,
-        &Readers::new(&data.store_config(&Config::default())),
-        &log.installation().to_string(),
-    )?;
+    let stored = stored(&Readers::new(&data.store_config(&Config::default())))?;
+    // Opened after the store was read, so that it holds what the store does, whatever runs meanwhile.
+    let log = data.log_to_read()?;
+    let verdict = compare(&log, stored, &log.installation().to_string())?;
     let mut out = String::new();
     let epoch = verdict
         .epoch
@@ -87,10 +86,22 @@ pub fn run(path: &Path) -> Result<(), Failure> {
 
 /// Compares a store with its log.
 pub fn verify(log: &dyn Log, store: &Readers, installation: &str) -> Result<Verdict, Failure> {
-    let undone = |error: &dyn std::fmt::Display| Failure::Undone(error.to_string());
+    compare(log, stored(store)?, installation)
+}
+
+/// Where a store stands, and its rows.
+type Stored = (Option<Frontier>, Tables);
+
+fn stored(store: &Readers) -> Result<Stored, Failure> {
     let line = spinner("reading the view store".to_owned());
-    let (frontier, tables) = store.tables(VIEWS).map_err(|error| undone(&error))?;
-    line.set_message("reading the log");
+    let read = store.tables(VIEWS);
+    line.finish_and_clear();
+    read.map_err(|error| Failure::Undone(error.to_string()))
+}
+
+fn compare(log: &dyn Log, (frontier, tables): Stored, installation: &str) -> Result<Verdict, Failure> {
+    let undone = |error: &dyn std::fmt::Display| Failure::Undone(error.to_string());
+    let line = spinner("reading the log".to_owned());
     let Some(frontier) = frontier else {
         let (epoch, differences) = (None, Vec::new());
         return Ok(Verdict {

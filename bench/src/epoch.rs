@@ -48,6 +48,7 @@ fn start(heartbeat_ms: u64) -> Result<Running, String> {
             ..Limits::default()
         },
         checkpoints: None,
+        until: None,
     };
     let store = Box::new(store.map_err(|e| e.to_string())?);
     let engine = Engine::start(log.clone(), store, Arc::new(SystemClock::new()), &options);

@@ -205,6 +205,7 @@ fn replay(made: &Made, path: Option<&Path>, workers: usize) -> Result<Replayed, 
         binds: false,
         limits: Limits::default(),
         checkpoints: None,
+        until: None,
     };
     let (start, cpu) = (Instant::now(), cpu_seconds());
     let clock = Arc::new(SystemClock::new());

@@ -80,6 +80,7 @@ impl Shop {
             binds: true,
             limits: Limits::default(),
             checkpoints: None,
+            until: None,
         };
         let clock = Arc::new(SystemClock::new());
         let engine = Engine::start(Arc::clone(&log), Box::new(observed), clock, &options);

@@ -26,7 +26,7 @@ use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
 use contract::installation::Installation;
-use contract::log::Binding;
+use contract::log::{Binding, Epoch};
 use pipelines::checkout::LOGIC_VERSION;
 use sinks::decide::Ours;
 use sinks::{Sink, SinkError};
@@ -65,6 +65,8 @@ pub struct Options {
     pub limits: Limits,
     /// Where checkpoints are kept; none: every start decides the whole log.
     pub checkpoints: Option<Checkpoints>,
+    /// No epoch after this one is decided; none: whatever is bound.
+    pub until: Option<Epoch>,
 }
 
 /// Checkpoints.
@@ -146,6 +148,9 @@ impl Engine {
         )?;
         let now = clock.now();
         let mut conductor = Conductor::open(Arc::clone(&log), &options.me, options.limits, now, start.mark)?;
+        if let Some(until) = options.until {
+            conductor.ends_at(until);
+        }
         let ours = Ours {
             installation: options.installation,
             generation: conductor.generation().number,

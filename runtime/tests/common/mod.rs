@@ -134,6 +134,7 @@ pub fn options(workers: usize) -> Options {
         binds: true,
         limits: Limits::default(),
         checkpoints: None,
+        until: None,
     }
 }
 

@@ -62,8 +62,9 @@ fn placeholders(rows: usize, values: usize) -> String {
 fn upsert(view: View, rows: usize) -> String {
     let schema = view.schema();
     let mut sql = format!(
-        "INSERT OR ROLLBACK INTO {} VALUES {} ON CONFLICT ({}) DO UPDATE SET ",
+        "INSERT OR ROLLBACK INTO {} ({}) VALUES {} ON CONFLICT ({}) DO UPDATE SET ",
         schema.name,
+        list(schema.columns.iter().map(|column| column.name)),
         placeholders(rows, schema.columns.len()),
         list(key(view))
     );

@@ -34,7 +34,7 @@ impl ReadOnlyLog {
     /// # Errors
     /// If there is none, or it can't be read, is damaged or newer.
     pub fn open(directory: &Path) -> Result<ReadOnlyLog, LogError> {
-        if !directory.join(meta::FILE).is_file() {
+        if !directory.is_dir() {
             let what = format!("{} is not a log", directory.display());
             return Err(LogError::NotOurs { what });
         }
@@ -49,6 +49,11 @@ impl ReadOnlyLog {
     /// As [`ReadOnlyLog::open`].
     pub fn open_on(disk: Box<dyn Disk>) -> Result<ReadOnlyLog, LogError> {
         let disk = Untouched(disk);
+        open::refuse_foreign(&disk)?;
+        if !names(&disk)?.iter().any(|name| name == meta::FILE) {
+            let what = format!("{} is not a log: it is empty", disk.name());
+            return Err(LogError::NotOurs { what });
+        }
         let mut looks = 0;
         loop {
             looks += 1;
