@@ -8,10 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use contract::log::Topic;
 use contract::views::View;
-use sinks::Sink as _;
+use pipelines::checkout::LOGIC_VERSION;
 use sinks::sqlite::{self, SqliteViews, Synchronous};
+use sinks::{Frontier, Sink as _};
 use streams::embedded::{self, Fsync};
-use streams::{EmbeddedLog, Installation, Log as _, LogError, timeline};
+use streams::{EmbeddedLog, Installation, Log, LogError, ReadOnlyLog, timeline};
 
 use crate::Failure;
 use crate::config::Config;
@@ -22,8 +23,10 @@ pub const VIEWS: &[View] = View::ALL;
 /// Partitions of each topic.
 pub const PARTITIONS: u32 = 1;
 
-const LOG: &str = "log";
-const STORE: &str = "views.sqlite";
+/// The log.
+pub const LOG: &str = "log";
+/// The view store.
+pub const STORE: &str = "views.sqlite";
 /// Says which file the view store is.
 const STORE_MADE: &str = "views.made";
 
@@ -111,10 +114,7 @@ impl Data {
         let opened = EmbeddedLog::open(&path, &how);
         #[cfg(feature = "kill-points")]
         let opened = crate::kill::open(&path, how);
-        let log = opened.map_err(|error| match error {
-            LogError::NotOurs { .. } | LogError::BadConfiguration { .. } => Failure::Usage(error.to_string()),
-            _ => Failure::Undone(error.to_string()),
-        })?;
+        let log = opened.map_err(unopened)?;
         if let Some(cut) = log.opened().cut {
             tracing::warn!(
                 segment = cut.segment,
@@ -125,11 +125,27 @@ impl Data {
         Ok(log)
     }
 
+    /// Opens the log for reading, whoever owns it: what it holds now.
+    pub fn log_to_read(&self) -> Result<ReadOnlyLog, Failure> {
+        ReadOnlyLog::open(&self.log_path()).map_err(unopened)
+    }
+
+    /// Where the log is.
+    pub fn log_path(&self) -> PathBuf {
+        self.0.join(LOG)
+    }
+
+    /// Where the view store is.
+    pub fn store_path(&self) -> PathBuf {
+        self.0.join(STORE)
+    }
+
     /// How the view store is kept.
     pub fn store_config(&self, config: &Config) -> sqlite::Config {
         let mut how = sqlite::Config::new(self.0.join(STORE), VIEWS);
         how.cache_bytes = config.store_cache_bytes();
         how.wal_bytes_max = config.wal_bytes_max();
+        how.logic = Some(LOGIC_VERSION);
         // The store is never made more durable than the log that it follows.
         how.synchronous = match config.fsync() {
             Fsync::EachGroup => Synchronous::Normal,
@@ -151,11 +167,13 @@ impl Data {
             let opened = SqliteViews::open(self.store_config(config));
             opened.map_err(|error| Failure::Undone(error.to_string()))
         };
-        let (file, made) = (self.0.join(STORE), self.0.join(STORE_MADE));
+        let (file, made) = (self.store_path(), self.0.join(STORE_MADE));
         let is_strange = file.is_file() && inode(&file) != std::fs::read_to_string(&made).ok();
         let mut store = open()?;
         if is_strange {
-            if !is_within(&mut store, log)? {
+            let found = store.frontier();
+            let found = found.map_err(|error| Failure::Undone(error.to_string()))?;
+            if !found.map_or(Ok(true), |found| is_within(&found, log, log.installation()))? {
                 // Still strange when it is met again beside the log that it belongs to.
                 return Ok(store);
             }
@@ -184,10 +202,15 @@ impl Data {
             }
             store = open()?;
         }
-        if let Some(inode) = inode(&file) {
-            std::fs::write(&made, inode).map_err(failed)?;
-        }
+        self.adopt(&file)?;
         Ok(store)
+    }
+
+    /// Takes a file as the view store that we made: it is under that name, or about to be.
+    pub fn adopt(&self, file: &Path) -> Result<(), Failure> {
+        let made = self.0.join(STORE_MADE);
+        let written = inode(file).map_or(Ok(()), |inode| std::fs::write(&made, inode));
+        written.map_err(|error| Failure::Undone(format!("{}: {error}", made.display())))
     }
 
     /// Whether there is a view store.
@@ -197,7 +220,7 @@ impl Data {
 }
 
 /// Whether the beginning of the log is gone.
-pub fn is_trimmed(log: &EmbeddedLog) -> Result<bool, Failure> {
+pub fn is_trimmed(log: &dyn Log) -> Result<bool, Failure> {
     let topics = Topic::ALL.map(Topic::name).into_iter().chain([timeline::TOPIC]);
     for topic in topics {
         let starts = log
@@ -210,16 +233,21 @@ pub fn is_trimmed(log: &EmbeddedLog) -> Result<bool, Failure> {
     Ok(false)
 }
 
-/// Whether a store holds nothing that the log does not.
-fn is_within(store: &mut SqliteViews, log: &EmbeddedLog) -> Result<bool, Failure> {
-    let failed = |error: &dyn std::fmt::Display| Failure::Undone(error.to_string());
-    let Some(frontier) = store.frontier().map_err(|error| failed(&error))? else {
-        return Ok(true);
-    };
-    let mut within = frontier.installation == log.installation();
+/// Why a log was not opened.
+fn unopened(error: LogError) -> Failure {
+    match error {
+        LogError::NotOurs { .. } | LogError::BadConfiguration { .. } => Failure::Usage(error.to_string()),
+        _ => Failure::Undone(error.to_string()),
+    }
+}
+
+/// Whether a store that stands at `found` holds nothing that the log does not.
+pub fn is_within(found: &Frontier, log: &dyn Log, installation: Installation) -> Result<bool, Failure> {
+    let mut within = found.installation == installation;
     for topic in Topic::ALL {
-        let ends = log.ends(topic.name()).map_err(|error| failed(&error))?;
-        let found = &frontier.ends[topic as usize];
+        let ends = log.ends(topic.name());
+        let ends = ends.map_err(|error| Failure::Undone(error.to_string()))?;
+        let found = &found.ends[topic as usize];
         within &= found.len() <= ends.len() && found.iter().zip(&ends).all(|(found, end)| found <= end);
     }
     Ok(within)

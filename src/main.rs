@@ -3,11 +3,13 @@
 //! Exit status (contract, section 4): 0 well, 1 the answer is bad, 2 wrong usage or configuration, 3 it
 //! could not be done. What went wrong is one line on stderr.
 
+mod backup;
 mod bench;
 mod checkpoints;
 mod config;
 mod data;
 mod demo;
+mod diff;
 mod generate;
 mod import;
 #[cfg(feature = "kill-points")]
@@ -15,6 +17,7 @@ mod kill;
 mod log;
 mod output;
 mod progress;
+mod rebuild;
 mod reference;
 mod serve;
 mod signals;
@@ -93,12 +96,72 @@ enum Command {
     /// Bring a shop's history into the log, bound with the clock of its own time.
     #[command(subcommand)]
     Import(Source),
-    /// Read and write the log while nothing runs.
+    /// Read and write the log.
     #[command(subcommand)]
     Log(LogCommand),
     /// What a start goes on from: the jobs' state at some epochs.
     #[command(subcommand)]
     Checkpoints(CheckpointCommand),
+    /// Copy log, view store and checkpoints as of one epoch, also while millrace runs.
+    ///
+    /// DIR is made, or empty. It holds all that was acknowledged before the backup began. What runs goes on; it
+    /// can't shorten the view store's write-ahead log meanwhile.
+    #[command(after_help = "Examples:\n  millrace backup /mnt/backups/monday\n  \
+                      millrace backup ./copy --data /srv/shop")]
+    Backup {
+        /// Where to.
+        dir: PathBuf,
+        #[command(flatten)]
+        place: PlaceArgs,
+    },
+    /// Make a data directory of a backup, which must be what was written, byte for byte.
+    ///
+    /// The data directory is made, or empty. Never run it and what was backed up at the same time on the same
+    /// orders: two logs that have gone apart are merged by nobody.
+    #[command(after_help = "Examples:\n  millrace restore /mnt/backups/monday --data ./restored")]
+    Restore {
+        /// The backup.
+        dir: PathBuf,
+        #[command(flatten)]
+        place: PlaceArgs,
+    },
+    /// Decide the log again into a view store beside the old one: the way to another version of the logic.
+    ///
+    /// It works on what the log holds when it begins, also while millrace runs, and goes on where it was
+    /// stopped. The store is views-next.sqlite in the data directory. With --accept it takes the place of
+    /// views.sqlite, while nothing runs; the old one stays as views-before.sqlite.
+    #[command(
+        after_help = "Examples:\n  millrace rebuild\n  millrace rebuild --until 1200\n  \
+                      millrace rebuild --accept"
+    )]
+    Rebuild {
+        /// Stop after this epoch; by default after the last one that is bound.
+        #[arg(long, value_name = "EPOCH", conflicts_with = "accept")]
+        until: Option<u64>,
+        /// Take the store that was made.
+        #[arg(long)]
+        accept: bool,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// List the rows that two view stores have differently. Status 1 if there are any.
+    ///
+    /// Both must stand at one epoch. Of stores of different versions what both have is compared.
+    #[command(after_help = "Examples:\n  \
+                      millrace diff millrace-data/views.sqlite millrace-data/views-next.sqlite\n  \
+                      millrace diff --at 1200 /srv/shop ./restored")]
+    Diff {
+        /// A data directory, or a view store's file.
+        a: PathBuf,
+        /// The other.
+        b: PathBuf,
+        /// The epoch that both must stand at.
+        #[arg(long, value_name = "EPOCH")]
+        at: Option<u64>,
+        /// Differences that are listed, at most.
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        show: usize,
+    },
     /// Compare the view store with what an oracle makes of the log. Status 1 if they differ.
     #[command(after_help = "Examples:\n  millrace verify\n  millrace verify --data /srv/shop")]
     Verify {
@@ -235,7 +298,7 @@ enum Source {
 enum LogCommand {
     /// Print records: a line of JSON {partition, offset, timestamp, key, value} each.
     ///
-    /// Keys and values that are not UTF-8 are key_base64 and value_base64.
+    /// It shows what the log holds when it begins, also while millrace runs. Keys and values that are not UTF-8 are key_base64 and value_base64.
     #[command(
         after_help = "Examples:\n  millrace log cat orders\n  millrace log cat timeline --from 10 --until 20"
     )]
@@ -258,7 +321,7 @@ enum LogCommand {
     },
     /// Append records from stdin: a line of JSON {key, value} or {key_base64, value_base64} each.
     ///
-    /// What they hold is not checked. A bad line appends nothing at all.
+    /// Only while nothing runs. What they hold is not checked. A bad line appends nothing at all.
     #[command(after_help = "Examples:\n  millrace log append orders < orders.ndjson")]
     Append {
         /// The topic.
@@ -381,6 +444,15 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Checkpoints(CheckpointCommand::Prune { keep, place }) => {
             checkpoints::remove(&place.load()?, keep.map(usize::from))
         }
+        Command::Backup { dir, place } => backup::take(&place.load()?, &dir),
+        Command::Restore { dir, place } => backup::restore(&place.load()?, &dir),
+        Command::Rebuild {
+            settings,
+            accept: true,
+            ..
+        } => rebuild::accept(&settings.load()?),
+        Command::Rebuild { until, settings, .. } => rebuild::run(&settings.load()?, until),
+        Command::Diff { a, b, at, show } => diff::run([&a, &b], at, show),
         Command::Verify { place } => verify::run(&place.load()?),
         Command::Clock(ClockCommand::Accept { data }) => up::accept_clock(&data.data),
         Command::Completions { shell } => reference::completions(Cli::command(), shell),

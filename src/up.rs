@@ -28,7 +28,7 @@ use crate::serve::{self, Closed, Listener};
 use crate::signals::Signals;
 
 /// How often it is looked after.
-const LOOK: Duration = Duration::from_millis(200);
+pub const LOOK: Duration = Duration::from_millis(200);
 /// The file that says that the wall clock is to be accepted.
 const ACCEPT: &str = "clock-accepted";
 
@@ -112,6 +112,7 @@ impl Running {
             skips: skips.iter().map(|skip| skip.0).collect(),
             // While another binds epochs there is nothing to go on with from here.
             checkpoints: config.checkpoints()?.filter(|_| busy.is_none()),
+            until: None,
         };
         let clock = Arc::new(SystemClock::new());
         let engine = Engine::start(Arc::clone(&log) as _, Box::new(store), clock, &options);

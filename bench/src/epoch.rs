@@ -49,6 +49,7 @@ fn start(heartbeat_ms: u64) -> Result<Running, String> {
         },
         skips: Vec::new(),
         checkpoints: None,
+        until: None,
     };
     let store = Box::new(store.map_err(|e| e.to_string())?);
     let engine = Engine::start(log.clone(), store, Arc::new(SystemClock::new()), &options);

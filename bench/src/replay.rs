@@ -216,6 +216,7 @@ pub fn replay(made: &Made, path: Option<&Path>, workers: usize) -> Result<Replay
         limits: Limits::default(),
         skips: Vec::new(),
         checkpoints: None,
+        until: None,
     };
     let (start, cpu) = (Instant::now(), cpu_seconds());
     let clock = Arc::new(SystemClock::new());

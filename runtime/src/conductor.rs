@@ -166,6 +166,8 @@ pub struct Conductor {
     skips: BTreeSet<Position>,
     /// We hold the generation, and so may bind.
     holds: bool,
+    /// Nothing after this is handed out.
+    until: Option<Epoch>,
 }
 
 impl Conductor {
@@ -202,7 +204,14 @@ impl Conductor {
             backlog: Backlog::new(),
             skips: end.skips().clone(),
             holds: false,
+            until: None,
         })
+    }
+
+    /// Hands out nothing after an epoch, whatever is bound, and binds nothing.
+    pub fn ends_at(&mut self, until: Epoch) {
+        self.until = Some(until);
+        self.bound_before = self.bound_before.min(until);
     }
 
     /// Takes the generation: binds an epoch that says so, until the one in force is ours. To be called once,
@@ -284,6 +293,10 @@ impl Conductor {
     pub fn turn(&mut self, now: Now, flight: Flight) -> Result<Turn, ConductorError> {
         if !flight.room {
             return Ok(Turn::Full);
+        }
+        if self.until.is_some_and(|until| self.handed_out() >= until) {
+            let monotonic_ms = now.monotonic_ms.saturating_add(FOLLOW_MS);
+            return Ok(Turn::WaitUntil { monotonic_ms });
         }
         if let Some(epoch) = self.next_bound(now)? {
             return Ok(Turn::Epoch(epoch));

@@ -10,7 +10,7 @@ use sinks::Frontier;
 use streams::timeline;
 use streams::{Log, LogError};
 
-use crate::checkpoint::{self, CheckpointError, Facts, Found, Manifest, Place, Refusal};
+use crate::checkpoint::{self, CheckpointError, Choice, Facts, Found, Manifest, Place, Refusal};
 use crate::conductor::Mark;
 use crate::state::State;
 
@@ -69,20 +69,8 @@ pub fn find(
     threads: usize,
 ) -> Result<Start, RestartError> {
     let mut checkpoints = place.map_or(Ok(Vec::new()), Place::list)?;
-    let mut starts = timeline::no_ends();
-    for topic in Topic::ALL {
-        starts[topic as usize] = log.starts(topic.name())?;
-    }
-    let timeline_start = log.starts(timeline::TOPIC)?.first().copied().unwrap_or(0);
     loop {
-        let choice = checkpoint::choose(&Facts {
-            installation,
-            logic: LOGIC_VERSION,
-            store,
-            timeline_start,
-            starts: &starts,
-            checkpoints: &checkpoints,
-        })?;
+        let choice = choose(&checkpoints, log, installation, LOGIC_VERSION, store)?;
         for (id, why) in &choice.passed_over {
             tracing::warn!(checkpoint = %id, "passed over: it {why}");
         }
@@ -99,6 +87,34 @@ pub fn find(
             Err(damaged) => found.manifest = Some(Err(damaged)),
         }
     }
+}
+
+/// Where a start of a version with this logic begins: whether checkpoints (newest first), log and view store
+/// go together. Nothing of a checkpoint but its manifest is looked at.
+///
+/// # Errors
+/// If there is nothing that log and store could go on from, or the log does not answer.
+pub fn choose(
+    checkpoints: &[Found],
+    log: &dyn Log,
+    installation: Installation,
+    logic: u32,
+    store: Option<&Frontier>,
+) -> Result<Choice, RestartError> {
+    let mut starts = timeline::no_ends();
+    for topic in Topic::ALL {
+        starts[topic as usize] = log.starts(topic.name())?;
+    }
+    let timeline_start = log.starts(timeline::TOPIC)?.first().copied().unwrap_or(0);
+    let choice = checkpoint::choose(&Facts {
+        installation,
+        logic,
+        store,
+        timeline_start,
+        starts: &starts,
+        checkpoints,
+    })?;
+    Ok(choice)
 }
 
 /// Begins after a checkpoint.

@@ -2,10 +2,12 @@
 
 mod common;
 
+use contract::delta::{Op, Tables};
+use contract::log::Epoch;
 use contract::value::ValueRef;
 use contract::views::{CHECKOUT_VIEWS, Type, View};
-use millrace_sinks::sqlite::{ReadError, SqliteViews};
-use millrace_sinks::{Sink, SinkError};
+use millrace_sinks::sqlite::{ReadError, Readers, SqliteViews};
+use millrace_sinks::{Frontier, Sink, SinkError};
 
 use common::history::{History, commit_of};
 use common::{Directory, Shell};
@@ -76,6 +78,79 @@ fn files_of_another_version_are_refused_with_a_way_out() {
             "{edit}: {what}"
         );
     }
+}
+
+#[test]
+fn what_views_have_gained_since_is_added_to_rows_of_the_same_logic() {
+    const DESCRIBED: &str =
+        "SELECT name || column || type || meaning FROM millrace_views ORDER BY name, column";
+    const SCHEMA: &str = "SELECT sql FROM sqlite_schema ORDER BY name";
+    let mut directory = Directory::new(VIEWS);
+    let mut history = History::new(3, VIEWS, 20);
+    let mut store = directory.store();
+    for _ in 0..4 {
+        store.commit(&commit_of(&[history.advance()])).unwrap();
+    }
+    let frontier = store.frontier().unwrap().unwrap();
+    store.close().unwrap();
+    let mut shell = Shell::open(&directory.config.path);
+    let described = shell.say(DESCRIBED);
+    // As a version made it that knew neither the column nor the view.
+    shell.run("ALTER TABLE orders DROP COLUMN reason");
+    shell.run("DROP TABLE wallets");
+    shell.run("DELETE FROM millrace_views WHERE name || column = 'ordersreason' OR name = 'wallets'");
+    let older = shell.say(SCHEMA);
+    for other in [None, Some(frontier.logic + 1)] {
+        directory.config.logic = other;
+        let what = refusal(&directory);
+        assert!(what.contains("millrace rebuild"), "{what}");
+        assert_eq!(older, shell.say(SCHEMA));
+    }
+    directory.config.logic = Some(frontier.logic);
+    let mut store = directory.store();
+    assert_eq!(store.frontier().unwrap().as_ref(), Some(&frontier));
+    assert_eq!(shell.say(DESCRIBED), described);
+    assert_eq!(
+        shell.say("SELECT count(*) FROM orders WHERE reason IS NOT NULL"),
+        "0"
+    );
+    assert_ne!(shell.say("SELECT count(*) FROM orders"), "0");
+    assert_eq!(shell.say("SELECT count(*) FROM wallets"), "0");
+    // What is written afterwards lies in its columns, though they stand in another order now.
+    let other = Frontier {
+        epoch: Epoch(1000),
+        ..frontier
+    };
+    let mut rows = History::new(4, VIEWS, 20);
+    let filled = commit_of(&[rows.advance(), rows.advance(), rows.advance()]);
+    let upserts = filled
+        .deltas
+        .iter()
+        .filter(|delta| delta.changes().all(|change| change.op == Op::Upsert));
+    let upserts: Vec<_> = upserts.cloned().collect();
+    assert!(upserts.iter().any(|delta| delta.view() == View::Orders));
+    let mut expected = Tables::new();
+    upserts.iter().for_each(|delta| expected.apply(delta));
+    store.refill(&other, &mut upserts.into_iter().map(Ok)).unwrap();
+    store.close().unwrap();
+    // It is opened without more ado.
+    directory.config.logic = None;
+    directory.store().close().unwrap();
+    let (_, tables) = Readers::new(&directory.config).tables(VIEWS).unwrap();
+    assert_eq!(tables, expected);
+}
+
+#[test]
+fn a_column_that_may_not_be_null_is_not_added() {
+    let mut directory = Directory::new(VIEWS);
+    directory.config.logic = Some(1);
+    drop(directory.store());
+    Shell::open(&directory.config.path).run("ALTER TABLE payment_commands DROP COLUMN amount");
+    let what = refusal(&directory);
+    assert!(
+        what.contains("other columns") && what.contains("millrace rebuild"),
+        "{what}"
+    );
 }
 
 #[test]

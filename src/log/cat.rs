@@ -30,7 +30,7 @@ pub struct Range {
 /// Prints the records.
 pub fn cat(data: &Path, topic: &str, range: Range) -> Result<(), Failure> {
     known(topic)?;
-    let log = Data::existing(data)?.log()?;
+    let log = Data::existing(data)?.log_to_read()?;
     let failed = |error: LogError| Failure::Undone(error.to_string());
     let starts = log.starts(topic).map_err(failed)?;
     let ends = log.ends(topic).map_err(failed)?;

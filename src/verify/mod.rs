@@ -13,6 +13,7 @@ use contract::log::{Epoch, History};
 use contract::tables::Difference;
 use contract::views::View;
 use oracle::Oracle;
+use sinks::Frontier;
 use sinks::sqlite::{Readers, SqliteViews};
 use streams::{Log, history};
 
@@ -57,7 +58,6 @@ impl Verdict {
 pub fn run(config: &Config) -> Result<(), Failure> {
     let path = &config.data();
     let data = Data::existing(path)?;
-    let log = data.log()?;
     if !data.has_store() {
         return Err(Failure::Undone(format!(
             "{} has no view store yet; millrace up makes it",
@@ -65,11 +65,12 @@ pub fn run(config: &Config) -> Result<(), Failure> {
         )));
     }
     let mut out = String::new();
+    let stored = stored(&Readers::new(&data.store_config(config)))?;
+    // Opened after the store was read, so that it holds what the store does, whatever runs meanwhile.
+    let log = data.log_to_read()?;
     let verdict = if is_trimmed(&log)? {
-        let store = SqliteViews::open(data.store_config(config));
-        let mut store = store.map_err(|error| Failure::Undone(error.to_string()))?;
-        let (place, workers) = (config.checkpoint_place()?, config.workers());
-        let (after, verdict) = tail::verify(&Arc::new(log), &mut store, &place, workers)?;
+        drop(log);
+        let (after, verdict) = trimmed(&data, config)?;
         let _ = writeln!(
             out,
             "the beginning of the log was trimmed: what came after epoch {}, from a checkpoint, was decided \
@@ -78,8 +79,7 @@ pub fn run(config: &Config) -> Result<(), Failure> {
         );
         verdict
     } else {
-        let store = Readers::new(&data.store_config(config));
-        verify(&log, &store, &log.installation().to_string())?
+        compare(&log, stored, &log.installation().to_string())?
     };
     let epoch = verdict
         .epoch
@@ -102,12 +102,32 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     verdict.outcome()
 }
 
+/// Verifies from a checkpoint, while nothing runs.
+fn trimmed(data: &Data, config: &Config) -> Result<(Epoch, Verdict), Failure> {
+    let log = Arc::new(data.log()?);
+    let store = SqliteViews::open(data.store_config(config));
+    let mut store = store.map_err(|error| Failure::Undone(error.to_string()))?;
+    tail::verify(&log, &mut store, &config.checkpoint_place()?, config.workers())
+}
+
 /// Compares a store with its log.
 pub fn verify(log: &dyn Log, store: &Readers, installation: &str) -> Result<Verdict, Failure> {
-    let undone = |error: &dyn std::fmt::Display| Failure::Undone(error.to_string());
+    compare(log, stored(store)?, installation)
+}
+
+/// Where a store stands, and its rows.
+type Stored = (Option<Frontier>, Tables);
+
+fn stored(store: &Readers) -> Result<Stored, Failure> {
     let line = spinner("reading the view store".to_owned());
-    let (frontier, tables) = store.tables(VIEWS).map_err(|error| undone(&error))?;
-    line.set_message("reading the log");
+    let read = store.tables(VIEWS);
+    line.finish_and_clear();
+    read.map_err(|error| Failure::Undone(error.to_string()))
+}
+
+fn compare(log: &dyn Log, (frontier, tables): Stored, installation: &str) -> Result<Verdict, Failure> {
+    let undone = |error: &dyn std::fmt::Display| Failure::Undone(error.to_string());
+    let line = spinner("reading the log".to_owned());
     let Some(frontier) = frontier else {
         let (epoch, differences) = (None, Vec::new());
         return Ok(Verdict {

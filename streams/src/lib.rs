@@ -16,7 +16,7 @@ mod streams;
 pub mod timeline;
 
 pub use contract::installation::Installation;
-pub use embedded::EmbeddedLog;
+pub use embedded::{EmbeddedLog, ReadOnlyLog};
 pub use error::{Damage, LogError};
 pub use log::{Appended, Log, NextOffsets, Reader, TopicPartitions};
 pub use memory::MemoryLog;

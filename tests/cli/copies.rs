@@ -135,6 +135,7 @@ fn a_copy_torn_by_a_checkpoint_is_found_by_verify_and_made_anew() {
         limits: Limits::default(),
         skips: Vec::new(),
         checkpoints: None,
+        until: None,
     };
     let clock = Arc::new(SystemClock::new());
     let engine = Engine::start(Arc::clone(&log) as _, Box::new(store), clock, &options).expect("it starts");

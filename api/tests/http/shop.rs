@@ -82,6 +82,7 @@ impl Shop {
             limits: Limits::default(),
             skips: Vec::new(),
             checkpoints: None,
+            until: None,
         };
         let clock = Arc::new(SystemClock::new());
         let engine = Engine::start(Arc::clone(&log), Box::new(observed), clock, &options);

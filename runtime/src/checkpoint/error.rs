@@ -37,3 +37,11 @@ pub enum CheckpointError {
         found: u64,
     },
 }
+
+impl CheckpointError {
+    /// Whether what is there can't be used, rather than that the place does not answer.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        !matches!(self, CheckpointError::Place { .. })
+    }
+}

@@ -212,6 +212,19 @@ impl Place {
         Ok(())
     }
 
+    /// Copies a complete checkpoint to another place: it is read as a start would read it.
+    ///
+    /// # Errors
+    /// If it is damaged or gone, or the other place does not take it.
+    pub fn copy(&self, manifest: &Manifest, to: &Place) -> Result<(), CheckpointError> {
+        let mut copied = manifest.clone();
+        for part in &mut copied.parts {
+            let raw = self.get(manifest.id, part)?;
+            *part = to.put(manifest.id, &part.name, &raw)?;
+        }
+        to.complete(&copied)
+    }
+
     /// Removes a checkpoint, its manifest first.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
 use contract::installation::Installation;
-use contract::log::{Binding, Position};
+use contract::log::{Binding, Epoch, Position};
 use pipelines::checkout::LOGIC_VERSION;
 use sinks::decide::Ours;
 use sinks::{Sink, SinkError};
@@ -68,6 +68,8 @@ pub struct Options {
     pub skips: Vec<Position>,
     /// Where checkpoints are kept; none: every start decides the whole log.
     pub checkpoints: Option<Checkpoints>,
+    /// No epoch after this one is decided; none: whatever is bound.
+    pub until: Option<Epoch>,
 }
 
 /// Checkpoints.
@@ -149,6 +151,9 @@ impl Engine {
         )?;
         let now = clock.now();
         let mut conductor = Conductor::open(Arc::clone(&log), &options.me, options.limits, now, start.mark)?;
+        if let Some(until) = options.until {
+            conductor.ends_at(until);
+        }
         let ours = Ours {
             installation: options.installation,
             generation: conductor.generation().number,

@@ -135,6 +135,7 @@ pub fn options(workers: usize) -> Options {
         limits: Limits::default(),
         skips: Vec::new(),
         checkpoints: None,
+        until: None,
     }
 }
 

@@ -62,8 +62,9 @@ pub enum Refusal {
     },
     /// Its rows were decided by other rules.
     #[error(
-        "its rows were decided by logic version {found}, this is version {ours}: rebuild it beside the old \
-         one (an empty place, filled from the start), compare, then switch; or run the old version"
+        "its rows were decided by logic version {found}, this is version {ours}: make a new one beside it with \
+         millrace rebuild, compare with millrace diff, take it with millrace rebuild --accept; or run the old \
+         version"
     )]
     OtherLogic {
         /// The version that decided its rows.

@@ -28,7 +28,9 @@
 //! that was left before that is told by the indexes that it lacks.
 
 mod cache;
+mod compare;
 mod connection;
+mod copy;
 mod forms;
 mod frontier;
 mod point;
@@ -51,7 +53,9 @@ use contract::views::View;
 use sqlx::AssertSqlSafe;
 use tokio::runtime::Runtime;
 
+pub use self::compare::{Compared, Pair};
 use self::connection::Connection;
+pub use self::copy::copy;
 pub use self::read::{ReadError, Readers, Snapshot};
 use self::wal::Wal;
 use self::write::ViewWriter;
@@ -95,6 +99,9 @@ pub struct Config {
     pub read_ms_max: u64,
     /// Memory for rows that were read lately.
     pub row_cache_bytes: usize,
+    /// The version of the logic whose rows may gain what views have gained since the file was made; `None`: a
+    /// file of another schema is refused.
+    pub logic: Option<u32>,
 }
 
 impl Config {
@@ -113,6 +120,7 @@ impl Config {
             readers: 8,
             read_ms_max: 30_000,
             row_cache_bytes: 64 << 20,
+            logic: None,
         }
     }
 }
@@ -253,7 +261,7 @@ impl Parts<'_> {
 async fn connect(config: &Config, name: &str) -> Result<Connection, SinkError> {
     let busy = Duration::from_millis(config.busy_ms);
     let mut connection = Connection::open(&config.path, name, busy).await?;
-    schema::open(&mut connection, &config.views, config.page_bytes).await?;
+    schema::open(&mut connection, config).await?;
     let synchronous = match config.synchronous {
         Synchronous::Normal => "NORMAL",
         Synchronous::Off => "OFF",

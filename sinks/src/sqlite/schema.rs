@@ -2,15 +2,17 @@
 //!
 //! Each view is a STRICT table of its name. The file carries our application id and a format number, so that
 //! no other file is ever written to, and our own only if its tables are, word for word, those that this
-//! version makes. Secondary indexes are those that the API's reads need, and no others; they are not there
+//! version makes. The one exception: what views have gained since, nullable columns and whole views, is added
+//! to a file whose rows the same logic decided. Secondary indexes are those that the API's reads need, and no others; they are not there
 //! while the file is filled ([`super::SqliteViews::caught_up`]).
 
 use std::fmt::Write as _;
 
-use contract::views::{Type, View};
+use contract::views::{Column, Type, View};
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, Row as _};
 
+use super::Config;
 use super::connection::{Connection, MOVE_AWAY};
 use crate::SinkError;
 
@@ -110,14 +112,37 @@ pub(super) fn key(view: View) -> impl Iterator<Item = &'static str> {
 /// random keys that saves a third of the processor's time; of ordered ones it costs nothing but a third
 /// more disk.
 fn create(view: View) -> String {
-    let schema = view.schema();
-    let mut sql = format!("CREATE TABLE {} (", schema.name);
-    for column in schema.columns {
-        let null = if column.nullable { "" } else { " NOT NULL" };
-        let _ = write!(sql, "{} {}{null}, ", quoted(column.name), sql_type(column.ty));
+    let (head, tail) = around(view);
+    let mut sql = head;
+    for column in view.schema().columns {
+        let _ = write!(sql, "{}, ", definition(column));
     }
-    let _ = write!(sql, "PRIMARY KEY ({})) STRICT", list(key(view)));
-    sql
+    sql + &tail
+}
+
+/// What stands before and after the columns.
+fn around(view: View) -> (String, String) {
+    let head = format!("CREATE TABLE {} (", view.schema().name);
+    (head, format!("PRIMARY KEY ({})) STRICT", list(key(view))))
+}
+
+fn definition(column: &Column) -> String {
+    let null = if column.nullable { "" } else { " NOT NULL" };
+    format!("{} {}{null}", quoted(column.name), sql_type(column.ty))
+}
+
+/// The columns that a view's table lacks which was made by `sql`; `None`: it is not as any version makes it
+/// whose rows can be kept. The order of columns is of no matter: those that were added stand last.
+fn lacking(view: View, sql: &str) -> Option<Vec<&'static Column>> {
+    let (head, tail) = around(view);
+    let columns = sql.strip_prefix(&head)?.strip_suffix(&tail)?.strip_suffix(", ")?;
+    let mut lacking: Vec<_> = view.schema().columns.iter().collect();
+    for there in columns.split(", ") {
+        let at = lacking.iter().position(|column| definition(column) == there)?;
+        lacking.remove(at);
+    }
+    // Rows that were made without it say nothing else of it.
+    lacking.iter().all(|column| column.nullable).then_some(lacking)
 }
 
 async fn number(connection: &mut Connection, sql: &'static str) -> Result<i64, SinkError> {
@@ -136,12 +161,10 @@ async fn tables(connection: &mut Connection) -> Result<Vec<(String, String)>, Si
     tables.ok_or_else(|| connection.refused("its schema can't be read"))
 }
 
-/// Makes the tables of `views` in an empty file, or checks that they are there and as we make them.
-pub(super) async fn open(
-    connection: &mut Connection,
-    views: &[View],
-    page_bytes: u32,
-) -> Result<(), SinkError> {
+/// Makes the tables of the views in an empty file, or checks that they are there and as we make them. What
+/// views have gained since is added.
+pub(super) async fn open(connection: &mut Connection, config: &Config) -> Result<(), SinkError> {
+    let (views, page_bytes) = (&config.views, config.page_bytes);
     let id = number(connection, "PRAGMA application_id").await?;
     let format = number(connection, "PRAGMA user_version").await?;
     let found = tables(connection).await?;
@@ -160,7 +183,8 @@ pub(super) async fn open(
         return Err(connection.refused(what));
     }
     if ours {
-        return check(connection, &found, views);
+        let gained = check(connection, &found, views)?;
+        return migrate(connection, &gained, config.logic).await;
     }
     connection
         .run(AssertSqlSafe(format!("PRAGMA page_size = {page_bytes}")))
@@ -176,7 +200,7 @@ async fn make(connection: &mut Connection, views: &[View]) -> Result<(), SinkErr
     let found = tables(connection).await?;
     if !found.is_empty() {
         // Somebody was quicker.
-        return check(connection, &found, views);
+        return check(connection, &found, views).map(drop);
     }
     connection
         .run(AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}")))
@@ -213,17 +237,93 @@ async fn describe(connection: &mut Connection, view: View) -> Result<(), SinkErr
     Ok(())
 }
 
-fn check(connection: &Connection, found: &[(String, String)], views: &[View]) -> Result<(), SinkError> {
-    let own = OWN_TABLES.iter().map(|(name, sql)| (*name, (*sql).to_owned()));
-    let views = views.iter().map(|view| (view.schema().name, create(*view)));
-    for (name, sql) in own.chain(views) {
-        let there = found.iter().find(|(found, _)| found == name);
-        let what = match there {
-            Some((_, there)) if *there == sql => continue,
-            Some(_) => "has other columns than this version of millrace makes",
-            None => "is missing",
+/// What a view has gained since the file was made; no columns: it is new as a whole.
+type Gained = (View, Vec<&'static Column>);
+
+const OTHER_COLUMNS: &str = "has other columns than this version of millrace makes";
+const MISSING: &str = "is missing";
+
+fn check(
+    connection: &Connection,
+    found: &[(String, String)],
+    views: &[View],
+) -> Result<Vec<Gained>, SinkError> {
+    let there = |name: &str| found.iter().find(|(found, _)| found == name).map(|(_, sql)| sql);
+    for (name, sql) in OWN_TABLES {
+        match there(name) {
+            Some(there) if there == sql => {}
+            Some(_) => return Err(other(connection, name, OTHER_COLUMNS)),
+            None => return Err(other(connection, name, MISSING)),
+        }
+    }
+    let mut gained = Vec::new();
+    for view in views {
+        let name = view.schema().name;
+        let Some(sql) = there(name) else {
+            gained.push((*view, Vec::new()));
+            continue;
         };
-        return Err(connection.refused(format!("table {name} {what}: {MOVE_AWAY}")));
+        let columns = lacking(*view, sql).ok_or_else(|| other(connection, name, OTHER_COLUMNS))?;
+        if !columns.is_empty() {
+            gained.push((*view, columns));
+        }
+    }
+    Ok(gained)
+}
+
+fn other(connection: &Connection, name: &str, what: &str) -> SinkError {
+    let rebuild = "make a new store beside it with millrace rebuild";
+    connection.refused(format!("table {name} {what}: {rebuild}, or {MOVE_AWAY}"))
+}
+
+/// Adds what views have gained, if the rows that are there were decided by the same logic: then null is what
+/// they have in a new column, and a new view has no rows yet.
+async fn migrate(
+    connection: &mut Connection,
+    gained: &[Gained],
+    logic: Option<u32>,
+) -> Result<(), SinkError> {
+    let Some((first, columns)) = gained.first() else {
+        return Ok(());
+    };
+    let found = super::frontier::load(connection).await?.map(|found| found.logic);
+    if logic.is_none() || found.is_some_and(|found| Some(found) != logic) {
+        let what = if columns.is_empty() {
+            MISSING
+        } else {
+            OTHER_COLUMNS
+        };
+        return Err(other(connection, first.schema().name, what));
+    }
+    connection.run("BEGIN IMMEDIATE").await?;
+    let added = add(connection, gained).await;
+    let end = if added.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    let ended = connection.run(end).await;
+    added.and(ended)
+}
+
+async fn add(connection: &mut Connection, gained: &[Gained]) -> Result<(), SinkError> {
+    for (view, columns) in gained {
+        let name = view.schema().name;
+        if columns.is_empty() {
+            connection.run(AssertSqlSafe(create(*view))).await?;
+        }
+        for column in columns {
+            let sql = format!("ALTER TABLE {name} ADD COLUMN {}", definition(column));
+            connection.run(AssertSqlSafe(sql)).await?;
+        }
+        let mut arguments = SqliteArguments::default();
+        super::write::bind(&mut arguments, name);
+        connection
+            .execute("DELETE FROM millrace_views WHERE name = ?", arguments)
+            .await?;
+        describe(connection, *view).await?;
+        let columns: Vec<&str> = columns.iter().map(|column| column.name).collect();
+        tracing::info!(
+            view = name,
+            ?columns,
+            "added to the view store, which an older version made"
+        );
     }
     Ok(())
 }

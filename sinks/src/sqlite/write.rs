@@ -62,8 +62,9 @@ fn placeholders(rows: usize, values: usize) -> String {
 fn upsert(view: View, rows: usize) -> String {
     let schema = view.schema();
     let mut sql = format!(
-        "INSERT OR ROLLBACK INTO {} VALUES {} ON CONFLICT ({}) DO UPDATE SET ",
+        "INSERT OR ROLLBACK INTO {} ({}) VALUES {} ON CONFLICT ({}) DO UPDATE SET ",
         schema.name,
+        list(schema.columns.iter().map(|column| column.name)),
         placeholders(rows, schema.columns.len()),
         list(key(view))
     );
@@ -204,7 +205,7 @@ mod tests {
     use sqlx::Row as _;
 
     use super::*;
-    use crate::sqlite::schema;
+    use crate::sqlite::{Config, schema};
 
     /// The plan of a statement, a line a step.
     async fn plan(connection: &mut Connection, sql: String) -> Vec<String> {
@@ -221,7 +222,8 @@ mod tests {
             let path = Path::new(":memory:");
             let connection = Connection::open(path, "views", Duration::ZERO).await;
             let mut connection = connection.unwrap();
-            schema::open(&mut connection, View::ALL, 4096).await.unwrap();
+            let config = Config::new(path, View::ALL);
+            schema::open(&mut connection, &config).await.unwrap();
             schema::build_indexes(&mut connection, View::ALL).await.unwrap();
             for view in View::ALL {
                 let schema = view.schema();

@@ -5,6 +5,8 @@
 //! ([`meta`]), one for each segment ([`segment`], [`frame`]) and one for each full segment's index
 //! ([`index`]).
 //!
+//! Others may read it meanwhile ([`ReadOnlyLog`]).
+//!
 //! # Guarantees
 //! - A batch is in the log whole or not at all, whatever happens while it is written.
 //! - With [`Fsync::EachGroup`] what [`Log::append`] acknowledged survives a crash of the machine, and
@@ -39,6 +41,7 @@ mod index;
 mod layout;
 mod meta;
 mod open;
+mod read_only;
 mod reader;
 mod repair;
 mod segment;
@@ -55,6 +58,7 @@ use std::time::Duration;
 use self::commit::Commit;
 use self::disk::{Directory, Disk};
 use self::meta::Meta;
+pub use self::read_only::ReadOnlyLog;
 use self::reader::StreamReader;
 pub use self::repair::cut_from;
 use self::state::{Segment, Shared, lock};
@@ -352,15 +356,7 @@ impl Log for EmbeddedLog {
     }
 
     fn read(&self, topic: &str, partition: u32, from: u64) -> Result<Box<dyn Reader>, LogError> {
-        let stream = self.shared.streams.number(topic, partition)?;
-        let state = self.shared.state();
-        let (start, end) = (state.starts[stream], state.ends[stream]);
-        self.shared.streams.within(stream, from, start, end)?;
-        Ok(Box::new(StreamReader::new(
-            Arc::clone(&self.shared),
-            stream,
-            from,
-        )))
+        StreamReader::open(&self.shared, topic, partition, from)
     }
 
     fn trim(&self, topic: &str, partition: u32, before: u64) -> Result<(), LogError> {

@@ -79,6 +79,25 @@ pub(super) fn open(disk: &dyn Disk, config: &Config) -> Result<Found, LogError> 
     Ok(found)
 }
 
+/// What may be read of the log on a disk that nothing is changed on: `meta` and `names` are what was seen of it.
+/// A torn tail stays where it is, and is not shown.
+pub(super) fn open_to_read(disk: &dyn Disk, meta: Meta, names: &[String]) -> Result<State, LogError> {
+    let mut numbers: Vec<u64> = names.iter().filter_map(|n| segment::number_of(n)).collect();
+    numbers.sort_unstable();
+    let heads = heads(disk, &meta, &numbers)?;
+    let (segments, last) = keep(disk, &meta, heads)?;
+    let name = segment::file_name(last.number);
+    let file = disk.open(&name, false);
+    let file = file.map_err(|e| LogError::io(format!("opening {name}"), &e))?;
+    let tail = Tail::read(file.as_ref(), &meta, &last)?;
+    let mut state = tail.state(last, meta.starts);
+    for (start, end) in state.starts.iter_mut().zip(&state.ends) {
+        *start = (*start).min(*end);
+    }
+    state.segments.splice(0..0, segments);
+    Ok(state)
+}
+
 /// Forgets that records were trimmed which are beyond the end: a repair, or a crash without syncs, took more
 /// than was trimmed. Durably, before their offsets are given again: what gets them was not trimmed.
 fn forget_beyond(disk: &dyn Disk, found: &mut Found) -> Result<(), LogError> {
@@ -244,49 +263,77 @@ pub(super) fn remove(disk: &dyn Disk, number: u64) -> Result<(), LogError> {
         .map_err(|e| LogError::io(format!("removing {name}"), &e))
 }
 
+/// The last segment, as far as it is good.
+struct Tail {
+    stop: segment::Stop,
+    /// Its length, with what follows the last good frame.
+    len: u64,
+    index: Index,
+    ends: Vec<u64>,
+}
+
+impl Tail {
+    /// Reads it.
+    fn read(file: &dyn File, meta: &Meta, head: &Head) -> Result<Tail, LogError> {
+        let name = segment::file_name(head.number);
+        let io = |what: &str, e| LogError::io(format!("{what} {name}"), &e);
+        let len = file.len().map_err(|e| io("reading", e))?;
+        let salt = layout::salt(meta.installation);
+        let mut ends: Vec<u64> = (0..meta.streams.len()).map(|s| head.base(s)).collect();
+        let mut index = Index::default();
+        let stop = segment::walk(file, head, len, salt, true, &mut ends, &mut |f| index.note(f))?;
+        if let Some(bad) = stop.bad {
+            let rest = usize::try_from(len - stop.position)
+                .map_err(|_| io("reading", std::io::Error::other("its tail does not fit memory")))?;
+            let mut bytes = vec![0; rest];
+            let filled = disk::read_full(file, &mut bytes, stop.position).map_err(|e| io("reading", e))?;
+            if frame::find_voucher(&bytes[..filled], stop.position, stop.position, salt).is_some() {
+                let concerns = segment::concerning(&meta.streams, &ends);
+                return Err(segment::damage(head.number, stop.position, bad, concerns));
+            }
+        }
+        Ok(Tail {
+            stop,
+            len,
+            index,
+            ends,
+        })
+    }
+
+    /// What may be read of it.
+    fn state(self, head: Head, starts: Vec<u64>) -> State {
+        State {
+            segments: vec![Segment::new(head)],
+            bytes: self.stop.position,
+            index: self.index,
+            starts,
+            ends: self.ends,
+        }
+    }
+}
+
 /// Reads the last segment, cuts its torn tail, and makes the rest durable.
 fn tail(disk: &dyn Disk, meta: Meta, head: Head, mut opened: Opened) -> Result<Found, LogError> {
     let name = segment::file_name(head.number);
     let io = |what: &str, e| LogError::io(format!("{what} {name}"), &e);
     let file = disk.open(&name, true).map_err(|e| io("opening", e))?;
-    let len = file.len().map_err(|e| io("reading", e))?;
-    let salt = layout::salt(meta.installation);
-    let mut ends: Vec<u64> = (0..meta.streams.len()).map(|s| head.base(s)).collect();
-    let mut index = Index::default();
-    let stop = segment::walk(file.as_ref(), &head, len, salt, true, &mut ends, &mut |f| {
-        index.note(f);
-    })?;
-    if let Some(bad) = stop.bad {
-        let rest = usize::try_from(len - stop.position)
-            .map_err(|_| io("reading", std::io::Error::other("its tail does not fit memory")))?;
-        let mut bytes = vec![0; rest];
-        let filled =
-            disk::read_full(file.as_ref(), &mut bytes, stop.position).map_err(|e| io("reading", e))?;
-        if frame::find_voucher(&bytes[..filled], stop.position, stop.position, salt).is_some() {
-            let concerns = segment::concerning(&meta.streams, &ends);
-            return Err(segment::damage(head.number, stop.position, bad, concerns));
-        }
-        file.set_len(stop.position).map_err(|e| io("cutting", e))?;
+    let tail = Tail::read(file.as_ref(), &meta, &head)?;
+    let (position, sequence, synced) = (tail.stop.position, tail.stop.sequence, tail.stop.synced);
+    if tail.stop.bad.is_some() {
+        file.set_len(position).map_err(|e| io("cutting", e))?;
         opened.cut = Some(Cut {
             segment: head.number,
-            position: stop.position,
-            bytes: len - stop.position,
+            position,
+            bytes: tail.len - position,
         });
     }
-    write_again(file.as_ref(), stop.synced.min(stop.position), stop.position)
-        .map_err(|e| io("writing to", e))?;
-    let state = State {
-        segments: vec![Segment::new(head)],
-        bytes: stop.position,
-        index,
-        starts: meta.starts.clone(),
-        ends,
-    };
+    write_again(file.as_ref(), synced.min(position), position).map_err(|e| io("writing to", e))?;
+    let state = tail.state(head, meta.starts.clone());
     Ok(Found {
         meta,
         state,
         file,
-        sequence: stop.sequence,
+        sequence,
         opened,
     })
 }

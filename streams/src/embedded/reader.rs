@@ -53,16 +53,26 @@ struct Run {
 }
 
 impl StreamReader {
-    pub(super) fn new(shared: Arc<Shared>, stream: usize, from: u64) -> StreamReader {
-        StreamReader {
-            shared,
+    /// A reader of a partition, from an offset on that is there, or comes next.
+    pub(super) fn open(
+        shared: &Arc<Shared>,
+        topic: &str,
+        partition: u32,
+        from: u64,
+    ) -> Result<Box<dyn Reader>, LogError> {
+        let stream = shared.streams.number(topic, partition)?;
+        let state = shared.state();
+        let (start, end) = (state.starts[stream], state.ends[stream]);
+        shared.streams.within(stream, from, start, end)?;
+        Ok(Box::new(StreamReader {
+            shared: Arc::clone(shared),
             stream,
             next: from,
             known_end: 0,
             at: None,
             run: None,
             window: Window::default(),
-        }
+        }))
     }
 
     /// Finds the segment with the next record, and how far it may be read.
@@ -94,7 +104,7 @@ impl StreamReader {
             Some(place) => place,
             None => {
                 self.window.clear();
-                self.open(segment)?
+                self.enter(segment)?
             }
         };
         match (full, last) {
@@ -115,7 +125,7 @@ impl StreamReader {
         Ok(())
     }
 
-    fn open(&self, segment: Arc<Segment>) -> Result<Place, LogError> {
+    fn enter(&self, segment: Arc<Segment>) -> Result<Place, LogError> {
         let name = segment::file_name(segment.head.number);
         let file = self.shared.disk.open(&name, false);
         Ok(Place {
