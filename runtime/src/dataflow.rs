@@ -166,7 +166,7 @@ impl Dataflow {
             // If nobody listens any more the workers are about to be stopped.
             let _ = ready.send((index, std::thread::current()));
             drop(ready);
-            work(worker, &orders, begin, inner.clone(), to);
+            work(worker, &orders, begin, inner.clone(), &to);
         })?;
         let mut handles = BTreeMap::new();
         while handles.len() < workers {
@@ -245,7 +245,7 @@ fn work<H: From<Yield> + 'static>(
     orders: &Receiver<Order>,
     begin: Begin,
     depth: Depth,
-    to: Sender<H>,
+    to: &Sender<H>,
 ) {
     let (index, start) = (worker.index(), begin.start);
     let mut input: InputHandle<u64, CapacityContainerBuilder<Vec<Entering>>> = InputHandle::new();

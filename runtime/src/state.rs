@@ -53,7 +53,7 @@ impl State {
     /// # Errors
     /// If the bytes are not such a part: says what is wrong.
     pub fn decode(name: &str, bytes: &[u8]) -> Result<Piece, String> {
-        let piece = if let Some(name) = name.strip_prefix(CHECKOUT) {
+        if let Some(name) = name.strip_prefix(CHECKOUT) {
             decode(name, bytes)
                 .map(Piece::Checkout)
                 .map_err(|damaged| damaged.to_string())
@@ -62,8 +62,7 @@ impl State {
             rows.map(Piece::Rows).map_err(|damaged| damaged.to_string())
         } else {
             Err("no job has such a part".to_owned())
-        };
-        piece
+        }
     }
 
     /// Puts all parts of a checkpoint after `epoch` together, with so many threads.

@@ -7,6 +7,9 @@ use super::error::CheckpointError;
 use super::manifest::Manifest;
 use super::place::Place;
 
+/// Makes of a part's name and bytes what is needed of it, or says what is wrong with them.
+pub type Decode<'d, P> = &'d (dyn Fn(&str, Vec<u8>) -> Result<P, String> + Sync);
+
 /// Reads all parts, in their order, with so many threads; `decode` makes of a part's name and bytes what is
 /// needed of it, or says what is wrong with them.
 ///
@@ -16,7 +19,7 @@ pub fn load<P: Send>(
     place: &Place,
     manifest: &Manifest,
     threads: usize,
-    decode: &(dyn Fn(&str, Vec<u8>) -> Result<P, String> + Sync),
+    decode: Decode<'_, P>,
 ) -> Result<Vec<P>, CheckpointError> {
     let next = AtomicUsize::new(0);
     let work = || {

@@ -31,10 +31,10 @@ pub fn trim_log(
     store: Option<Epoch>,
 ) -> Result<Trimmed, String> {
     let found = place.list().map_err(|error| error.to_string())?;
-    let ours = found.iter().filter_map(|found| found.whole());
+    // The oldest stands last.
+    let mut ours = found.iter().rev().filter_map(|found| found.whole());
     let Some(oldest) = ours
-        .filter(|manifest| manifest.installation == installation)
-        .last()
+        .find(|manifest| manifest.installation == installation)
         .filter(|oldest| Some(oldest.id.epoch) <= store)
     else {
         return Ok(Trimmed::default());

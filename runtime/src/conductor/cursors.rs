@@ -75,12 +75,15 @@ impl Cursors {
     }
 }
 
+/// Takes a record: where it stands, its key, its value.
+type Take<'t> = dyn FnMut(Position, Option<&[u8]>, Option<&[u8]>) + 't;
+
 fn read_partition(
     reader: &mut dyn Reader,
     topic: Topic,
     partition: u32,
     end: u64,
-    take: &mut dyn FnMut(Position, Option<&[u8]>, Option<&[u8]>),
+    take: &mut Take<'_>,
 ) -> Result<(), LogError> {
     while reader.offset() < end {
         let Some(run) = reader.next_run(end)? else {

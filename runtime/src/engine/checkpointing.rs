@@ -86,7 +86,7 @@ impl Checkpointing {
         for (mark, stand) in heard {
             let epoch = stand.binding.epoch;
             let begun = Instant::now();
-            let done = self.take(mark, stand);
+            let done = self.take(&mark, stand);
             let place = &self.how.place;
             match done.and_then(|taken| taken.map(|taken| self.trim(&taken).map(|()| taken)).transpose()) {
                 Ok(Some(taken)) => self.tell(epoch, begun, &taken),
@@ -101,7 +101,7 @@ impl Checkpointing {
         }
     }
 
-    fn take(&self, mark: Mark, stand: Stand) -> Result<Option<Taken>, String> {
+    fn take(&self, mark: &Mark, stand: Stand) -> Result<Option<Taken>, String> {
         let epoch = stand.binding.epoch;
         let take = Take {
             installation: self.installation,

@@ -95,7 +95,7 @@ impl Conducting {
         let epoch = binding.epoch;
         self.shared.update(|progress| progress.handed_out = epoch);
         let is_due = self.is_due(binding);
-        let mark = is_due.then(|| self.conductor.mark());
+        let mark = is_due.then(|| Box::new(self.conductor.mark()));
         // Delivery is there as long as this thread.
         let _ = self.tell.send(Heard::Bound(Arc::clone(binding), mark));
         self.dataflow.clock(epoch, binding.clock, is_due);

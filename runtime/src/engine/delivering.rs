@@ -82,7 +82,7 @@ impl Delivering {
                 Heard::Bound(binding, mark) if !failed => {
                     self.delivery.bound(binding);
                     if let (Some(keeper), Some(mark)) = (&mut self.keeper, mark) {
-                        keeper.expects(mark);
+                        keeper.expects(*mark);
                     }
                 }
                 Heard::Yield(yielded) if !failed => self.delivery.hear(yielded)?,

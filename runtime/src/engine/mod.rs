@@ -116,7 +116,7 @@ pub struct Engine {
 /// What delivery hears.
 enum Heard {
     /// An epoch was handed out; where the conductor stood then, if the state after it is to be kept.
-    Bound(Arc<Binding>, Option<Mark>),
+    Bound(Arc<Binding>, Option<Box<Mark>>),
     /// A worker yielded something.
     Yield(Yield),
 }
