@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use contract::delta::{Tables, row};
 use contract::log::Epoch;
 use contract::value::{Value, ValueRef};
-use contract::views::View;
+use contract::views::{View, products};
 use millrace_sinks::Sink;
-use millrace_sinks::read::Form;
+use millrace_sinks::read::{Form, Select};
 use millrace_sinks::sqlite::Readers;
 
 use common::Directory;
@@ -194,6 +194,54 @@ fn memory_does_not_hide_what_another_process_wrote() {
             history.tables().rows(View::Orders).contains_key(key)
         );
     }
+}
+
+/// Whether a value is a list that holds a text.
+fn holds(value: &Value, text: &str) -> bool {
+    let Value::Json(json) = value else { return false };
+    let json: serde_json::Value = serde_json::from_str(json).expect("it is JSON");
+    let items = json.as_array();
+    items.is_some_and(|items| items.iter().any(|item| item == text))
+}
+
+#[test]
+fn rows_are_found_by_what_their_lists_hold_and_among_many_keys() {
+    const VIEWS: &[View] = &[View::Products];
+    let directory = Directory::new(VIEWS);
+    let mut store = directory.store();
+    let mut history = History::new(9, VIEWS, 60);
+    for _ in 0..5 {
+        store.commit(&commit_of(&[history.advance()])).unwrap();
+    }
+    let rows = history.tables().rows(View::Products).iter();
+    let all: Vec<Vec<Value>> = rows
+        .map(|(key, columns)| [key.as_slice(), columns].concat())
+        .collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut snapshot = runtime.block_on(store.readers().snapshot()).unwrap();
+    let products = || Select::of(View::Products, 1_000);
+    let mut select = |wanted: Select| runtime.block_on(snapshot.select(&wanted)).unwrap();
+    let mut found = 0;
+    for text in ["é", "\"", "\\", "1", "sku", "[]", "%", "'"] {
+        let expected = all.iter().filter(|row| holds(&row[products::tags], text));
+        let expected: Vec<_> = expected.cloned().collect();
+        found += expected.len();
+        assert_eq!(
+            select(products().holding(products::tags, text.to_owned())),
+            expected,
+            "{text:?}"
+        );
+    }
+    assert!(found > 0, "no list holds any of the texts");
+    let mut dice = Dice(9);
+    for _ in 0..20 {
+        let some: Vec<_> = all.iter().filter(|_| dice.roll(3) == 0).cloned().collect();
+        let mut keys: Vec<String> = some.iter().map(|row| row[0].to_string()).collect();
+        keys.extend(["nobody".to_owned(), "\"], nobody'".to_owned()]);
+        assert_eq!(select(products().among(keys)), some);
+    }
+    assert!(select(products().among(Vec::new())).is_empty());
+    runtime.block_on(snapshot.end());
 }
 
 #[test]

@@ -64,6 +64,8 @@ fn a_product_shows_what_can_be_had_and_how_it_is_rated() {
         (&pot["tags"], &pot["withdrawn"]),
         (&json!(["clay", "o\"ne"]), &json!(false))
     );
+    let tagged = shop.client.get("/v1/products?tag=o%22ne").json();
+    assert_eq!(tagged["items"][0]["sku"], "pot", "{tagged}");
     // A sale is seen at once; what is withdrawn is still known.
     let placed = shop.post("/v1/orders", &order("o1", "tea", 3, 500));
     assert_eq!(placed.status, 201, "{placed:?}");
