@@ -219,6 +219,11 @@ pub struct Up {
 
 impl Up {
     pub fn start(dir: &Dir) -> Up {
+        Up::start_with(dir, &[])
+    }
+
+    /// The same with more flags.
+    pub fn start_with(dir: &Dir, flags: &[&str]) -> Up {
         let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
         command.env("MILLRACE_LOGGING_FORMAT", "human");
         command.env("MILLRACE_API_LISTEN", "127.0.0.1:0");
@@ -231,6 +236,7 @@ impl Up {
             "--data",
             dir.text(),
         ]);
+        command.args(flags);
         let piped = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

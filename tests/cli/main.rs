@@ -1,6 +1,7 @@
 //! The command line as a user meets it: what the docs say, the demo's output, and a clear answer to wrong
 //! usage.
 
+mod backup;
 mod bad_input;
 mod common;
 mod copies;
@@ -10,6 +11,7 @@ mod full_disk;
 mod generate;
 mod log;
 mod python;
+mod rebuild;
 mod reference;
 mod up;
 
