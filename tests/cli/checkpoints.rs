@@ -15,7 +15,7 @@ fn checkpoint(dir: &Dir) {
     } else {
         dir.orders()
     };
-    let up = Up::with(dir, OFTEN);
+    let up = Up::with(dir, OFTEN, &[]);
     up.wait_for("checkpoint epoch=");
     up.wait_for_orders(orders);
     up.stop();

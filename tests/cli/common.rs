@@ -219,11 +219,11 @@ pub struct Up {
 
 impl Up {
     pub fn start(dir: &Dir) -> Up {
-        Up::with(dir, &[])
+        Up::with(dir, &[], &[])
     }
 
-    /// With these settings.
-    pub fn with(dir: &Dir, environment: &[(&str, &str)]) -> Up {
+    /// With these settings and flags.
+    pub fn with(dir: &Dir, environment: &[(&str, &str)], flags: &[&str]) -> Up {
         let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
         command.envs(environment.iter().copied());
         command.env("MILLRACE_LOGGING_FORMAT", "human");
@@ -237,6 +237,7 @@ impl Up {
             "--data",
             dir.text(),
         ]);
+        command.args(flags);
         let piped = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

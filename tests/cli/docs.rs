@@ -64,7 +64,13 @@ fn placing_and_following_orders_works_as_described() {
 #[test]
 fn a_shop_front_works_as_described() {
     let commands = run("docs/shop.md");
-    for path in ["/v1/products", "/reviews", "/v1/carts", "/checkout", "/v1/dashboards"] {
+    for path in [
+        "/v1/products",
+        "/reviews",
+        "/v1/carts",
+        "/checkout",
+        "/v1/dashboards",
+    ] {
         assert!(commands.contains(path), "{path}");
     }
 }

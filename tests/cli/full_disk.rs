@@ -112,11 +112,40 @@ fn a_directory_that_may_only_be_read_is_refused() {
     dir.append("orders", &order("o1"));
     dir.decide();
     disk.remount("ro");
-    for command in [&["up"][..], &["verify"], &["log", "cat", "orders"]] {
+    for command in [&["up"][..], &["rebuild", "--accept"]] {
         assert_refused(&dir.run(command), 3, &["read-only", "make it writable"]);
     }
+    assert_eq!(dir.orders(), 1);
+    let inside = Dir(disk.0.0.join("backup"));
+    assert_refused(&dir.run(&["backup", inside.text()]), 3, &["backup", "ead-only"]);
     let new = Dir(disk.0.0.join("new"));
     assert_refused(&new.run(&["up"]), 3, &["new", "ead-only"]);
     disk.remount("rw");
+    assert_well(&dir.run(&["verify"]));
+}
+
+#[test]
+fn a_backup_that_finds_no_room_says_so_and_leaves_nothing() {
+    let Some(disk) = Disk::mount("full-disk-backup", 1 << 20) else {
+        return;
+    };
+    let dir = Dir::shop("full-disk-backed-up");
+    let many: String = (0..3000).map(|n| order(&format!("n{n}"))).collect();
+    dir.append("orders", &many);
+    dir.decide();
+    let (to, elsewhere) = (disk.data(), Dir::new("full-disk-elsewhere"));
+    assert_refused(
+        &dir.run(&["backup", to.text()]),
+        3,
+        &["the disk is full", "make room"],
+    );
+    assert!(!to.0.exists());
+    assert_well(&dir.run(&["backup", elsewhere.text()]));
+    assert_refused(
+        &to.run(&["restore", elsewhere.text()]),
+        3,
+        &["the disk is full", "make room"],
+    );
+    assert!(!to.0.exists());
     assert_well(&dir.run(&["verify"]));
 }

@@ -1,6 +1,7 @@
 //! The command line as a user meets it: what the docs say, the demo's output, and a clear answer to wrong
 //! usage.
 
+mod backup;
 mod bad_input;
 mod checkpoints;
 mod common;
@@ -11,6 +12,7 @@ mod full_disk;
 mod generate;
 mod log;
 mod python;
+mod rebuild;
 mod reference;
 mod up;
 
