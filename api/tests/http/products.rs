@@ -90,15 +90,15 @@ fn lists_of_products_are_filtered_and_pages_hold_each_once() {
             &format!("p{n:02}"),
             &json!({
                 "category": format!("c{}", n % 3),
-                "store_id": if n % 2 == 0 { json!("even") } else { json!(null) },
-                "tags": if n % 5 == 0 { json!(["five", "차"]) } else { json!(["fiv", "five2"]) },
+                "store_id": if n.is_multiple_of(2) { json!("even") } else { json!(null) },
+                "tags": if n.is_multiple_of(5) { json!(["five", "차"]) } else { json!(["fiv", "five2"]) },
             }),
         )
     };
     let records: Vec<Json> = (0..30).map(one).collect();
     let token = shop.stream("products", &records);
     shop.get_after("/v1/products/p29", &token);
-    let divides = |by: usize| move |n: &usize| n % by == 0;
+    let divides = |by: usize| move |n: &usize| n.is_multiple_of(by);
     let cases: [(&str, Vec<usize>); 8] = [
         ("/v1/products", (0..30).collect()),
         ("/v1/products?category=c0", (0..30).filter(divides(3)).collect()),
