@@ -196,8 +196,8 @@ pub const ROUTES: &[Route] = &[
     read!("/v1/products" "Products by sku, withdrawn ones too, with stock and rating." products::all,
         &[Category, Tag, StoreId, Limit, After, MillraceAfter, Prefer], Schema::Products),
     read!("/v1/products/{sku}" "A product with stock and rating." products::one, READ, Schema::Product),
-    read!("/v1/products/{sku}/reviews" "Reviews of a product by review_id, with its rating." products::reviews,
-        PAGE, Schema::Reviews),
+    read!("/v1/products/{sku}/reviews" "Reviews of a product by review_id, with its rating."
+        products::reviews, PAGE, Schema::Reviews),
     read!("/v1/carts/{customer_id}" "A cart at what it costs now." carts::one, READ, Schema::Cart),
     route!(put "/v1/carts/{customer_id}/items/{sku}" "Put so many of a product into a cart; 0 takes it out."
         carts::put, &[IfMatch, Prefer],

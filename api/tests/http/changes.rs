@@ -152,7 +152,9 @@ fn a_follower_s_copy_is_the_view_also_after_it_was_away() {
 
 /// Records that leave rows in the views of carts and reviews, and take some away again.
 fn browsed(shop: &Shop) {
-    let item = |sku: &str, quantity: i64| json!({"type": "cart_item_set", "customer_id": "c1", "sku": sku, "quantity": quantity});
+    fn item(sku: &str, quantity: i64) -> Json {
+        json!({"type": "cart_item_set", "customer_id": "c1", "sku": sku, "quantity": quantity})
+    }
     let review = |id: &str| {
         json!({
             "type": "review_posted", "review_id": id, "customer_id": "c1", "sku": "tea", "rating": 4,

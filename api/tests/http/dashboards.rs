@@ -4,10 +4,13 @@ use serde_json::{Value as Json, json};
 
 use crate::shop::Shop;
 
+fn product(sku: &str, currency: &str) -> Json {
+    json!({"type": "product_upserted", "sku": sku, "name": sku, "price": 10, "currency": currency})
+}
+
 /// A shop that has sold something on three days, in two currencies.
 fn shop() -> Shop {
     let shop = Shop::open();
-    let product = |sku: &str, currency: &str| json!({"type": "product_upserted", "sku": sku, "name": sku, "price": 10, "currency": currency});
     let stock = |sku: &str| json!({"type": "stock_received", "receipt_id": sku, "sku": sku, "quantity": 20});
     let skus = [("tea", "KRW"), ("pot", "KRW"), ("pen", "EUR")];
     shop.stream("products", &skus.map(|(sku, currency)| product(sku, currency)));
