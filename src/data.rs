@@ -114,7 +114,7 @@ impl Data {
         let opened = EmbeddedLog::open(&path, &how);
         #[cfg(feature = "kill-points")]
         let opened = crate::kill::open(&path, how);
-        let log = opened.map_err(unopened)?;
+        let log = opened.map_err(|error| unopened(&error))?;
         if let Some(cut) = log.opened().cut {
             tracing::warn!(
                 segment = cut.segment,
@@ -127,7 +127,7 @@ impl Data {
 
     /// Opens the log for reading, whoever owns it: what it holds now.
     pub fn log_to_read(&self) -> Result<ReadOnlyLog, Failure> {
-        ReadOnlyLog::open(&self.log_path()).map_err(unopened)
+        ReadOnlyLog::open(&self.log_path()).map_err(|error| unopened(&error))
     }
 
     /// Where the log is.
@@ -205,7 +205,7 @@ impl Data {
 }
 
 /// Why a log was not opened.
-fn unopened(error: LogError) -> Failure {
+fn unopened(error: &LogError) -> Failure {
     match error {
         LogError::NotOurs { .. } | LogError::BadConfiguration { .. } => Failure::Usage(error.to_string()),
         _ => Failure::Undone(error.to_string()),

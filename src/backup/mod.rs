@@ -16,6 +16,7 @@ mod restore;
 mod target;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::path::Path;
 
@@ -243,10 +244,9 @@ impl Log {
     /// but the last is full by then.
     fn look(&mut self, data: &Data) -> Result<(), Failure> {
         for name in names(data)?.into_iter().filter(|name| is_segment(name)) {
-            if !self.segments.contains_key(&name) {
-                let path = data.log_path().join(&name);
-                let file = File::open(&path).map_err(|error| failed(&path, &error))?;
-                self.segments.insert(name, file);
+            if let Entry::Vacant(new) = self.segments.entry(name) {
+                let path = data.log_path().join(new.key());
+                new.insert(File::open(&path).map_err(|error| failed(&path, &error))?);
             }
         }
         Ok(())

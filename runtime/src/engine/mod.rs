@@ -108,6 +108,7 @@ pub struct Engine {
     chunks: Depth,
     conductor: Thread,
     threads: Vec<JoinHandle<()>>,
+    bound: Epoch,
 }
 
 /// What delivery hears.
@@ -163,7 +164,8 @@ impl Engine {
         if options.binds {
             delivery.holds(conductor.take(clock.now())?.number);
         }
-        let shared = Arc::new(Shared::new(start.epoch, conductor.bound_before()));
+        let bound = conductor.bound_before();
+        let shared = Arc::new(Shared::new(start.epoch, bound));
         shared.update(|progress| {
             progress.visible = delivery.found();
             progress.deadline = start.state.next_deadline();
@@ -226,6 +228,7 @@ impl Engine {
             chunks,
             conductor,
             threads,
+            bound,
         })
     }
 
@@ -233,6 +236,12 @@ impl Engine {
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.shared.get()
+    }
+
+    /// The last epoch that was bound when it started, or that it is to end at: up to there it is a replay.
+    #[must_use]
+    pub fn bound(&self) -> Epoch {
+        self.bound
     }
 
     /// How many chunks of records are on their way to be decided.

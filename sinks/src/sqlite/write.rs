@@ -222,7 +222,8 @@ mod tests {
             let path = Path::new(":memory:");
             let connection = Connection::open(path, "views", Duration::ZERO).await;
             let mut connection = connection.unwrap();
-            schema::open(&mut connection, View::ALL, 4096).await.unwrap();
+            let config = crate::sqlite::Config::new(path, View::ALL);
+            schema::open(&mut connection, &config).await.unwrap();
             schema::build_indexes(&mut connection, View::ALL).await.unwrap();
             for view in View::ALL {
                 let schema = view.schema();
