@@ -54,9 +54,7 @@ pub fn run(config: &Config, until: Option<u64>) -> Result<(), Failure> {
     };
     let (start, clock) = (Instant::now(), Arc::new(SystemClock::new()));
     let engine = Engine::start(Arc::clone(&log) as _, Box::new(store), clock, &options).map_err(undone)?;
-    let State::CatchingUp { until: end } = engine.progress().state else {
-        return Err(undone("the engine does not say how far it goes: a bug"));
-    };
+    let end = engine.bound();
     if let Some(until) = until.filter(|until| *until > end.0) {
         return Err(Failure::Usage(format!(
             "the log is bound up to epoch {} only; --until {until} is not there yet",

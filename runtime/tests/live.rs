@@ -3,16 +3,18 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Hand, Store, VIEWS, start, topics};
+use common::{Hand, Sample, Store, VIEWS, options, start, topics};
 use contract::delta::Tables;
 use contract::log::{Epoch, History};
 use contract::time::Time;
+use contract::views::{CHECKOUT_VIEWS, View};
 use generator::{Generator, Profile, Rng};
 use millrace_runtime::{Engine, State};
 use oracle::Oracle;
-use streams::{Batch, Log, MemoryLog, history};
+use streams::{Batch, Log, MemoryLog, history, timeline};
 
 fn seeds() -> std::ops::Range<u64> {
     let from = std::env::var("MILLRACE_SEED")
@@ -159,4 +161,31 @@ fn an_order_does_not_expire_because_we_were_away() {
     };
     assert_eq!(status("in-time"), "confirmed");
     assert_eq!(status("late"), "expired");
+}
+
+/// As `rebuild` works: on a log that somebody else binds, up to an epoch, and on from there.
+#[test]
+fn one_that_ends_at_an_epoch_shows_that_epoch_and_binds_nothing() {
+    for seed in seeds() {
+        let sample = Sample::new(seed, 30);
+        let (store, clock) = (Store::default(), Hand::default());
+        clock.put(Time::from_ms(1_999_000_000_000).expect("a time"));
+        let bound = sample.log.ends(timeline::TOPIC).expect("it is there");
+        for until in [7, 8, 21, 30, 99] {
+            let mut how = options(2);
+            (how.binds, how.until) = (false, Some(Epoch(until)));
+            let (log, kept) = (Arc::new(sample.log.clone()), Box::new(store.clone()));
+            let engine = Engine::start(log, kept, Arc::new(clock.clone()), &how).expect("it starts");
+            let end = Epoch(until.min(30));
+            assert_eq!(engine.bound(), end);
+            let progress = engine.wait(Duration::from_secs(60), |progress| progress.decided >= end);
+            assert_eq!(progress.decided, end, "MILLRACE_SEED={seed}");
+            let _ = engine.stop();
+            assert_eq!(kept_epoch(&store), Some(end), "MILLRACE_SEED={seed}");
+            let (kept, expected) = (store.kept().tables, oracle(&sample.log, end));
+            let differences = kept.differences(&expected, &View::ALL[..CHECKOUT_VIEWS]);
+            assert!(differences.is_empty(), "MILLRACE_SEED={seed}: {}", differences[0]);
+        }
+        assert_eq!(sample.log.ends(timeline::TOPIC).expect("it is there"), bound);
+    }
 }

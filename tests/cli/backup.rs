@@ -47,7 +47,8 @@ fn buy(address: &str, number: usize) -> Option<String> {
     let line: Value = serde_json::from_str(&order(&format!("live-{number}"))).expect("it is JSON");
     let value = line["value"].as_str().unwrap_or_default();
     let said = curl(&format!(
-        "curl -s -X POST http://{address}/v1/streams/orders --data-binary '{value}'"
+        "curl -s -X POST -H Content-Type:application/json http://{address}/v1/streams/orders \
+         --data-binary '{value}'"
     ))?;
     let said: Value = serde_json::from_str(&said).expect("it is JSON");
     assert_eq!(said["accepted"], 1, "{said}");

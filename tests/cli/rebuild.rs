@@ -74,7 +74,7 @@ fn another_version_is_rebuilt_beside_compared_and_taken() {
     let mut lines = listed.lines();
     assert_eq!(
         lines.next(),
-        Some("orders n7: total 6 | 5; reason 'x' | NULL"),
+        Some("orders n7: reason 'x' | NULL; total 6 | 5"),
         "{listed}"
     );
     assert_eq!(lines.next(), Some("orders n8: only in the second"), "{listed}");

@@ -111,6 +111,7 @@ pub struct Engine {
     chunks: Depth,
     conductor: Thread,
     threads: Vec<JoinHandle<()>>,
+    bound: Epoch,
 }
 
 /// What delivery hears.
@@ -171,7 +172,8 @@ impl Engine {
             check_skips(&options.skips, &decided, &log_ends)?;
             delivery.holds(conductor.take(clock.now(), &options.skips)?.number);
         }
-        let shared = Arc::new(Shared::new(start.epoch, conductor.bound_before()));
+        let bound = conductor.bound_before();
+        let shared = Arc::new(Shared::new(start.epoch, bound));
         shared.update(|progress| {
             progress.visible = delivery.found();
             progress.deadline = start.state.next_deadline();
@@ -234,6 +236,7 @@ impl Engine {
             chunks,
             conductor,
             threads,
+            bound,
         })
     }
 
@@ -247,6 +250,12 @@ impl Engine {
     #[must_use]
     pub fn latencies(&self) -> Latencies {
         self.shared.latencies()
+    }
+
+    /// The last epoch that was bound when it started, or that it is to end at: up to there it is a replay.
+    #[must_use]
+    pub fn bound(&self) -> Epoch {
+        self.bound
     }
 
     /// How many chunks of records are on their way to be decided.

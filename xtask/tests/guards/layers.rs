@@ -27,7 +27,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("sinks", &["contract"], &["pipelines", "generator"]),
     (
         "runtime",
-        &["contract", "pipelines", "streams", "sinks"],
+        &["contract", "operators", "pipelines", "streams", "sinks"],
         &["oracle", "generator"],
     ),
     (
