@@ -58,6 +58,7 @@ impl Verdict {
 pub fn run(config: &Config) -> Result<(), Failure> {
     let path = &config.data();
     let data = Data::existing(path)?;
+    data.log_to_read()?;
     if !data.has_store() {
         return Err(Failure::Undone(format!(
             "{} has no view store yet; millrace up makes it",

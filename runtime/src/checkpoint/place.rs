@@ -5,7 +5,7 @@
 use std::fmt;
 use std::future::Future;
 use std::path::Path as File;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use object_store::local::LocalFileSystem;
@@ -25,7 +25,8 @@ const MANIFEST: &str = "manifest";
 /// A place of checkpoints.
 #[derive(Clone)]
 pub struct Place {
-    store: Arc<dyn ObjectStore>,
+    /// A directory is made, and opened, when the first object is written.
+    store: Arc<OnceLock<Arc<dyn ObjectStore>>>,
     name: String,
     runtime: Arc<tokio::runtime::Runtime>,
 }
@@ -54,20 +55,17 @@ impl fmt::Debug for Place {
 }
 
 impl Place {
-    /// The directory at `path`, which is made if it is missing. What is written survives a crash of the
-    /// machine.
+    /// The directory at `path`, which is made, if it is missing, when the first checkpoint is taken. What is
+    /// written survives a crash of the machine.
     ///
     /// # Errors
-    /// If it can't be made.
+    /// If it is something else.
     pub fn directory(path: &File) -> Result<Place, CheckpointError> {
-        let name = path.display().to_string();
-        let failed = |what: String| CheckpointError::Place {
-            place: name.clone(),
-            what,
-        };
-        std::fs::create_dir_all(path).map_err(|error| failed(error.to_string()))?;
-        let store = LocalFileSystem::new_with_prefix(path).map_err(|error| failed(error.to_string()))?;
-        Place::new(Arc::new(store.with_fsync(true)), name)
+        let place = Place::named(path.display().to_string())?;
+        if path.exists() && !path.is_dir() {
+            return Err(place.failed("it is not a directory".to_owned()));
+        }
+        Ok(place)
     }
 
     /// Any store of objects, by the name that messages give it.
@@ -75,10 +73,18 @@ impl Place {
     /// # Errors
     /// If the system has no thread left.
     pub fn new(store: Arc<dyn ObjectStore>, name: String) -> Result<Place, CheckpointError> {
+        let place = Place::named(name)?;
+        Ok(Place {
+            store: Arc::new(OnceLock::from(store)),
+            ..place
+        })
+    }
+
+    fn named(name: String) -> Result<Place, CheckpointError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         match runtime {
             Ok(runtime) => Ok(Place {
-                store,
+                store: Arc::default(),
                 name,
                 runtime: Arc::new(runtime),
             }),
@@ -87,6 +93,35 @@ impl Place {
                 what: error.to_string(),
             }),
         }
+    }
+
+    fn failed(&self, what: String) -> CheckpointError {
+        CheckpointError::Place {
+            place: self.name.clone(),
+            what,
+        }
+    }
+
+    /// What objects are kept in; none if there is nothing yet, and nothing is to be written.
+    fn store(&self, writes: bool) -> Result<Option<&dyn ObjectStore>, CheckpointError> {
+        if let Some(store) = self.store.get() {
+            return Ok(Some(store.as_ref()));
+        }
+        let path = File::new(&self.name);
+        if writes {
+            std::fs::create_dir_all(path).map_err(|error| self.failed(error.to_string()))?;
+        } else if !path.exists() {
+            return Ok(None);
+        }
+        let store = LocalFileSystem::new_with_prefix(path);
+        let store = store.map_err(|error| self.failed(one_line(&error.to_string())))?;
+        let store = self.store.get_or_init(|| Arc::new(store.with_fsync(true)));
+        Ok(Some(store.as_ref()))
+    }
+
+    /// What objects are written to.
+    fn written(&self) -> Result<&dyn ObjectStore, CheckpointError> {
+        Ok(self.store(true)?.expect("it is made where there was none"))
     }
 
     /// Its name.
@@ -100,7 +135,10 @@ impl Place {
     /// # Errors
     /// If the place does not answer.
     pub fn list(&self) -> Result<Vec<Found>, CheckpointError> {
-        let listed = self.run(self.store.list_with_delimiter(None))?;
+        let Some(store) = self.store(false)? else {
+            return Ok(Vec::new());
+        };
+        let listed = self.run(store.list_with_delimiter(None))?;
         let names = listed.common_prefixes.iter().filter_map(|path| path.filename());
         let mut ids: Vec<Id> = names.filter_map(Id::parse).collect();
         ids.sort_unstable();
@@ -115,8 +153,9 @@ impl Place {
 
     fn manifest(&self, id: Id) -> Result<Option<Result<Manifest, CheckpointError>>, CheckpointError> {
         let path = object(id, MANIFEST);
+        let store = self.written()?;
         let read = async {
-            match self.store.get(&path).await {
+            match store.get(&path).await {
                 Ok(found) => found.bytes().await.map(Some),
                 Err(object_store::Error::NotFound { .. }) => Ok(None),
                 Err(error) => Err(error),
@@ -170,7 +209,7 @@ impl Place {
             checksum: xxh3_128(&bytes),
         };
         let path = part_object(id, name);
-        self.run(self.store.put(&path, bytes.into()))?;
+        self.run(self.written()?.put(&path, bytes.into()))?;
         Ok(part)
     }
 
@@ -181,8 +220,9 @@ impl Place {
     pub fn get(&self, id: Id, part: &PartFile) -> Result<Vec<u8>, CheckpointError> {
         let damaged = |what: &str| self.damaged(id, format!("part {} {what}", part.name));
         let path = part_object(id, &part.name);
+        let store = self.written()?;
         let read = async {
-            match self.store.get(&path).await {
+            match store.get(&path).await {
                 Ok(found) => found.bytes().await.map(Some),
                 Err(object_store::Error::NotFound { .. }) => Ok(None),
                 Err(error) => Err(error),
@@ -208,7 +248,7 @@ impl Place {
     /// If the place does not take it.
     pub fn complete(&self, manifest: &Manifest) -> Result<(), CheckpointError> {
         let path = object(manifest.id, MANIFEST);
-        self.run(self.store.put(&path, manifest.encode().into_bytes().into()))?;
+        self.run(self.written()?.put(&path, manifest.encode().into_bytes().into()))?;
         Ok(())
     }
 
@@ -230,14 +270,16 @@ impl Place {
     /// # Errors
     /// If the place does not answer; what is left is removed when it is called again.
     pub fn remove(&self, id: Id) -> Result<(), CheckpointError> {
+        let Some(store) = self.store(false)? else {
+            return Ok(());
+        };
         self.run(async {
-            absent(self.store.delete(&object(id, MANIFEST)).await)?;
-            let listed = self
-                .store
+            absent(store.delete(&object(id, MANIFEST)).await)?;
+            let listed = store
                 .list_with_delimiter(Some(&Path::from(id.to_string())))
                 .await?;
             for object in listed.objects {
-                absent(self.store.delete(&object.location).await)?;
+                absent(store.delete(&object.location).await)?;
             }
             Ok(())
         })?;

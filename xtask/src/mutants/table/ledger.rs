@@ -31,7 +31,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant::new(
         "inflow-is-not-checked",
         LEDGER,
-        "self.inflow == self.on_hand + self.spent &&",
+        "self.on_hand.checked_add(self.spent) == Some(self.inflow) &&",
         "",
         "the assertion that nothing is made or lost",
     )

@@ -2,6 +2,7 @@
 
 use super::Mutant;
 
+const PRINTS: &str = "operators/src/prints.rs";
 const ONCE: &str = "operators/src/once.rs";
 const DEADLINES: &str = "operators/src/deadlines.rs";
 const INTERNER: &str = "operators/src/interner.rs";
@@ -13,8 +14,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant::new(
         "other-content-is-the-same",
         ONCE,
-        "Some((_, kept)) if *kept == content => Verdict::Same",
-        "Some((_, kept)) if *kept == content || !self.is_empty() => Verdict::Same",
+        "Some(number) if *self.contents.value(number) == content => Verdict::Same",
+        "Some(number) if *self.contents.value(number) == content || !self.is_empty() => Verdict::Same",
         "another content under a known id is refused",
     ),
     Mutant::new(
@@ -26,9 +27,9 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     Mutant::new(
         "half-a-fingerprint",
-        ONCE,
-        "|(kept, _)| *kept == id",
-        "|(kept, _)| *kept << 64 == id << 64",
+        PRINTS,
+        "|number| prints[number as usize] == print",
+        "|number| prints[number as usize] << 64 == print << 64",
         "ids are told apart by 128 bits",
     ),
     Mutant::new(
@@ -48,15 +49,15 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant::new(
         "texts-run-together",
         INTERNER,
-        "if at == 0 { 0 } else { ends[at - 1] }",
-        "if at == 0 { 0 } else { ends[at - 1].min(ends[0]) }",
+        "len => &text[start..start + usize::from(len)],",
+        "_ => &text[start..],",
         "a number's text",
     ),
     Mutant::new(
         "texts-forgotten",
         INTERNER,
-        "let rehash = |&number: &u32| hash(slice(texts, ends, number).as_bytes());",
-        "let rehash = |&number: &u32| hash(slice(texts, ends, number / 2).as_bytes());",
+        "index.insert(number, |number| hash(texts.get(number).as_bytes()));",
+        "index.insert(number, |number| hash(texts.get(number / 2).as_bytes()));",
         "a text keeps its number when the table grows",
     ),
     Mutant::new(
@@ -111,7 +112,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant::new(
         "large-blobs-leak",
         SLOTS,
-        "self.large[at as usize] = Box::default();",
+        "self.blobs.large[at as usize] = Arc::default();",
         "",
         "a large blob's memory is given back",
     ),

@@ -47,15 +47,15 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant::new(
         "wallet-returned-lost",
         PACK,
-        "order.wallet_returned = from.amount();",
-        "order.wallet_returned = from.amount().min(0);",
+        "order.wallet_returned = from.amount()?;",
+        "order.wallet_returned = from.amount()?.min(0);",
         "what a wallet got back already",
     ),
     Mutant::new(
         "code-lost",
         PACK,
-        "payment.code = from.print();",
-        "payment.code = from.print() & 1;",
+        "payment.code = from.print()?;",
+        "payment.code = from.print()? & 1;",
         "a payment's row moves only when its code does",
     ),
     Mutant::new(
@@ -155,17 +155,6 @@ pub const MUTANTS: &[Mutant] = &[
         "self.slots.free(before);",
         "let _ = before;",
         "an order that moves does not take more memory each time",
-    ),
-    Mutant::new(
-        "prints-by-half",
-        BOOK,
-        "|&number| self.prints[number as usize] == print",
-        "|&number| self.prints[number as usize].0 << 64 == print.0 << 64",
-        "orders are told apart by 128 bits",
-    )
-    .explained(
-        "two ids that share 64 of the bits of their fingerprints would take 2^32 tries to \
-         find, and no log has them",
     ),
     Mutant::new(
         "takes-by-place",
