@@ -244,6 +244,7 @@ fn an_empty_store_is_filled_from_the_log_and_a_trimmed_log_says_that_it_can_not(
     shop.check("filled again");
     assert!(shop.trim() > Epoch(0));
     let behind = std::mem::take(&mut shop.store);
+    assert_eq!(shop.trim(), Epoch(0), "an empty store needs all of the log");
     let refused = shop.try_start(1).expect_err("nothing can fill it").to_string();
     assert!(refused.contains("the view store is empty"), "{refused}");
     shop.store = behind;

@@ -1,6 +1,7 @@
 //! Processes: how they are started, driven, paused and replaced.
 
 use crate::node::{Down, Node, Turned};
+use crate::taking::Took;
 use crate::world::{Checked, World, variant, violated};
 
 /// By how much the clock of epochs may lead monotonic time in one step.
@@ -194,13 +195,14 @@ impl World {
             Ok(())
         };
         let decided = node.decide().map(drop);
-        let committed = if decided.is_ok() && self.rng.chance(50) {
+        if decided.is_ok() && self.rng.chance(50) {
             let took = node.checkpoint(&self.log, &self.store, &self.objects, &mut self.old_parts);
             self.took(&node.me, &took);
-            Ok(())
-        } else {
-            node.commit().map(drop)
-        };
+            if matches!(took, Took::Checkpoint(_)) {
+                self.reaches("one that was replaced takes a checkpoint");
+            }
+        }
+        let committed = node.commit().map(drop);
         let done = turned.and(decided).and(committed);
         match done {
             Ok(()) | Err(Down::LogWaits(_) | Down::StoreWaits(_)) if self.rng.chance(60) => {

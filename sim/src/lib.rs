@@ -4,13 +4,16 @@
 //! step ([`node`]) over a log and a store that fail as they are told to ([`faulty_log`], [`store`]). Producers
 //! try again and send twice; a connector reads commands from the store and asks a bank ([`bank`]) that
 //! declines, delays, answers twice, late, or never; processes crash at any step, pause while others take over,
-//! and start again with any number of workers; clocks jump. At the end all is healthy and must settle.
+//! and start again with any number of workers; clocks jump. Checkpoints are taken at any moment
+//! ([`objects`]), damaged, and begun with; logs are trimmed, stores lose their last commits or are brought back
+//! as they were. At the end all is healthy and must settle.
 //!
 //! Invariants, checked as often as they can be had: the store's rows are the oracle's at its frontier's epoch;
 //! an epoch is decided with one digest, whoever decides it; the frontier and its clock never go back; nothing
 //! is shown that a crash could take; what was acknowledged is in the log, as often as its sender was told; the
 //! bank was asked only what the log leads to; whoever was charged has a sold order or the money back; nothing
-//! waits or is held in the end; audits are empty.
+//! waits or is held in the end; audits are empty; a start begins where an independent judge says that it must,
+//! or refuses where there is nothing to begin with.
 //!
 //! [`Canary`]s are known bugs that are planted to see that they are found.
 

@@ -24,7 +24,7 @@ pub(crate) enum Begins {
 impl World {
     /// The process takes a checkpoint, if one is asked for.
     pub(crate) fn checkpoint(&mut self) -> Checked {
-        let Some(mut node) = self.node.take() else {
+        let Some(mut node) = self.node.take_if(|node| node.stand.is_some()) else {
             return Ok(());
         };
         let before = self.must_begin();
