@@ -89,6 +89,15 @@ impl Place {
         }
     }
 
+    /// The same place, with its objects reached through others: for tests that make them fail.
+    #[must_use]
+    pub fn map<S: ObjectStore>(self, through: impl FnOnce(Arc<dyn ObjectStore>) -> Arc<S>) -> Place {
+        Place {
+            store: through(self.store),
+            ..self
+        }
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
