@@ -103,6 +103,10 @@ impl Running {
         let accept = data.path().join(ACCEPT);
         // What was accepted once is not accepted for ever.
         let _ = std::fs::remove_file(&accept);
+        // While another binds epochs there is nothing to go on with from here.
+        let checkpoints = config.checkpoints()?.filter(|_| busy.is_none());
+        #[cfg(feature = "kill-points")]
+        let checkpoints = checkpoints.map(kill::checkpoints).transpose()?;
         let options = Options {
             workers: config.workers(),
             installation,
@@ -110,8 +114,7 @@ impl Running {
             binds: busy.is_none(),
             limits: config.limits(),
             skips: skips.iter().map(|skip| skip.0).collect(),
-            // While another binds epochs there is nothing to go on with from here.
-            checkpoints: config.checkpoints()?.filter(|_| busy.is_none()),
+            checkpoints,
             until: None,
         };
         let clock = Arc::new(SystemClock::new());

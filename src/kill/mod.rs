@@ -1,8 +1,8 @@
 //! Ends the process for real at named points, for tests of crashes. Only with the feature `kill-points`.
 //!
 //! The points lie before and after each step that makes something durable: of the log by a disk that wraps
-//! the real one ([`disk`]), of the view store by a sink that wraps it ([`store`]). `MILLRACE_KILL=NAME:N` has
-//! the process send itself SIGKILL when it passes the point NAME for the N-th time. So that there is
+//! the real one ([`disk`]), of the view store by a sink that wraps it ([`store`]), of checkpoints by objects
+//! that wrap theirs ([`objects`]). `MILLRACE_KILL=NAME:N` has the process send itself SIGKILL when it passes the point NAME for the N-th time. So that there is
 //! something to crash, `MILLRACE_FEED=1` has `millrace up` append what it reads from stdin ([`feed`]).
 //!
 //! A point is `PLACE.STEP.MOMENT`: `segment.write.torn` is in the middle of writing to a segment, with half
@@ -11,12 +11,15 @@
 
 mod disk;
 mod feed;
+mod objects;
 mod store;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
+use runtime::Checkpoints;
+use runtime::checkpoint::Policy;
 use signal_hook::consts::SIGKILL;
 use signal_hook::low_level;
 use sinks::sqlite;
@@ -49,12 +52,18 @@ const POINTS: &[(&str, &str, &[&str])] = &[
     ("directory", "sync", AROUND),
     ("views", "commit", AROUND),
     ("views", "caught_up", AROUND),
+    ("checkpoint", "part", AROUND),
+    ("checkpoint", "manifest", AROUND),
+    ("checkpoint", "remove", AROUND),
 ];
 const AROUND: &[&str] = &["before", "after"];
 const WRITE: &[&str] = &["before", "torn", "after"];
 
 /// Bytes of the view store's write-ahead log at which it is moved into the file: few, so that crashes meet it.
 const CHECKPOINT_BYTES: u64 = 256 << 10;
+
+/// Between two checkpoints of the jobs' state: little, for the same reason.
+const CHECKPOINT_MS: u64 = 50;
 
 /// Where this process ends.
 struct Trigger {
@@ -121,15 +130,18 @@ fn die() -> ! {
     }
 }
 
+/// Passes a point.
+fn pass(place: &str, step: &str, moment: &str) {
+    if is_due(place, step, moment) {
+        die();
+    }
+}
+
 /// Passes the points before and after a step.
 fn around<T>(place: &str, step: &str, act: impl FnOnce() -> T) -> T {
-    if is_due(place, step, "before") {
-        die();
-    }
+    pass(place, step, "before");
     let done = act();
-    if is_due(place, step, "after") {
-        die();
-    }
+    pass(place, step, "after");
     done
 }
 
@@ -151,6 +163,20 @@ pub fn open(path: &Path, mut config: Config) -> Result<EmbeddedLog, LogError> {
     }
     let directory = Directory::new(path).map_err(|error| bad(format!("{}: {error}", path.display())))?;
     EmbeddedLog::open_on(Box::new(disk::Disk::new(directory)), &config)
+}
+
+/// How checkpoints are taken: all the time, with points around their objects.
+pub fn checkpoints(how: Checkpoints) -> Result<Checkpoints, Failure> {
+    let place = how.place.map(|objects| Arc::new(objects::Objects(objects)));
+    let place = place.map_err(|error| Failure::Undone(error.to_string()))?;
+    Ok(Checkpoints {
+        place,
+        policy: Policy {
+            interval_ms: CHECKPOINT_MS,
+            ..how.policy
+        },
+        ..how
+    })
 }
 
 /// How the view store is kept: with frequent checkpoints.

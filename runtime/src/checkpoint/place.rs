@@ -124,6 +124,23 @@ impl Place {
         Ok(self.store(true)?.expect("it is made where there was none"))
     }
 
+    /// The same place, with its objects reached through others: for tests that make them fail.
+    ///
+    /// # Errors
+    /// If there is no place yet, and it can't be made.
+    pub fn map<S: ObjectStore>(
+        self,
+        through: impl FnOnce(Arc<dyn ObjectStore>) -> Arc<S>,
+    ) -> Result<Place, CheckpointError> {
+        self.written()?;
+        let store = self.store.get().cloned().expect("it was just made");
+        let store: Arc<dyn ObjectStore> = through(store);
+        Ok(Place {
+            store: Arc::new(OnceLock::from(store)),
+            ..self
+        })
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -49,6 +49,8 @@ pub struct Program {
     pub millrace: PathBuf,
     /// The data directory.
     pub data: PathBuf,
+    /// Whether it trims its log, after each checkpoint.
+    pub trims: bool,
 }
 
 enum Said {
@@ -147,6 +149,7 @@ impl Program {
             .arg(&self.data)
             .env("MILLRACE_FEED", "1")
             .env("MILLRACE_SEGMENT_BYTES", SEGMENT_BYTES)
+            .env("MILLRACE_CHECKPOINT_TRIM_LOG", self.trims.to_string())
             .env("RUST_LOG", "info");
         // Without a place for it what it says is lost, no more.
         if let Ok(file) = File::options().append(true).create(true).open(self.stderr()) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use generator::Rng;
 
+use super::ROUNDS;
 use super::child::{Kill, Program, Ran};
 use super::load::Load;
 use super::model::Model;
@@ -49,6 +50,8 @@ impl Life {
             program: Program {
                 millrace: millrace.to_owned(),
                 data: data.to_owned(),
+                // Every other directory.
+                trims: seed / ROUNDS % 2 == 1,
             },
             rng: Rng::new(seed),
             load: Load::new(seed),
@@ -64,7 +67,7 @@ impl Life {
     /// # Errors
     /// If something is lost or wrong.
     pub fn round(&mut self, number: u64, points: &mut Points) -> Outcome {
-        let left = Left::look(&self.program.log(), self.torn);
+        let left = Left::look(&self.program.log(), self.torn, self.program.trims);
         let count = 1 + self.rng.below(BATCHES_MAX);
         let kill = self.kill(left, points, count);
         let batches = self.load.next(usize::try_from(count).unwrap_or(1));
@@ -120,7 +123,7 @@ impl Life {
     }
 
     fn then(&mut self, points: &Points) -> Then {
-        let left = Left::look(&self.program.log(), self.torn);
+        let left = Left::look(&self.program.log(), self.torn, self.program.trims);
         let rare = points.rare(left).is_some();
         if self.unseen < UNSEEN_MAX && (rare || self.rng.chance(20)) {
             return Then::Crash;

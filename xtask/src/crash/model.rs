@@ -2,7 +2,7 @@
 //!
 //! A batch that was acknowledged is there, at the offsets that were told, with the same bytes. The one batch
 //! that was under way at a crash is there whole, or not at all. There is nothing else. What the timeline said
-//! once it says for ever.
+//! once it says for ever. Of what was trimmed nothing can be seen but that there was as much of it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,13 +27,15 @@ struct Sent {
 #[derive(Default)]
 pub struct Model {
     /// What was found in each topic when it was compared last.
-    certain: BTreeMap<Topic, Vec<Pair>>,
+    certain: Found,
     sent: Vec<Sent>,
     /// The timeline's values, as of then.
-    timeline: Vec<Pair>,
+    timeline: Vec<Seen>,
 }
 
-type Found = BTreeMap<Topic, Vec<Pair>>;
+/// A record, or none if it was trimmed before anybody has looked at it.
+type Seen = Option<Pair>;
+type Found = BTreeMap<Topic, Vec<Seen>>;
 
 impl Model {
     /// Notes a batch that was sent.
@@ -57,7 +59,7 @@ impl Model {
             found.insert(topic, read(&log, topic.name())?);
         }
         for (topic, before) in &self.certain {
-            if !found[topic].starts_with(before) {
+            if !goes_on(&found[topic], before) {
                 return Err(format!(
                     "{topic:?} lost or changed records that it had: {} before, {} now",
                     before.len(),
@@ -75,13 +77,19 @@ impl Model {
             ));
         }
         let timeline = read(&log, timeline::TOPIC)?;
-        if !timeline.starts_with(&self.timeline) {
+        if !goes_on(&timeline, &self.timeline) {
             return Err("the timeline lost or changed epochs that it had".to_owned());
         }
         (self.certain, self.timeline) = (found, timeline);
         self.sent.clear();
         Ok(())
     }
+}
+
+/// Whether `now` begins with what there was before.
+fn goes_on(now: &[Seen], before: &[Seen]) -> bool {
+    let same = |(now, before): (&Seen, &Seen)| now.is_none() || before.is_none() || now == before;
+    now.len() >= before.len() && now.iter().zip(before).all(same)
 }
 
 /// Whether the log from `at` on is what was sent, some of what was not acknowledged left out.
@@ -100,7 +108,8 @@ fn after(sent: &Sent, at: [usize; 9], found: &Found) -> Option<[usize; 9]> {
     let mut end = at;
     for (topic, pair) in &sent.batch.0 {
         let next = &mut end[*topic as usize];
-        if found[topic].get(*next) != Some(pair) {
+        let seen = found[topic].get(*next)?;
+        if seen.as_ref().is_some_and(|seen| seen != pair) {
             return None;
         }
         *next += 1;
@@ -113,12 +122,18 @@ fn after(sent: &Sent, at: [usize; 9], found: &Found) -> Option<[usize; 9]> {
     told.iter().all(as_told).then_some(end)
 }
 
-fn read(log: &EmbeddedLog, topic: &str) -> Result<Vec<Pair>, String> {
-    let mut found = Vec::new();
+fn read(log: &EmbeddedLog, topic: &str) -> Result<Vec<Seen>, String> {
     let failed = |error: streams::LogError| error.to_string();
-    let mut reader = log.read(topic, 0, 0).map_err(failed)?;
+    let start = log.starts(topic).map_err(failed)?[0];
+    let trimmed = usize::try_from(start).map_err(|error| error.to_string())?;
+    let mut found = vec![None; trimmed];
+    let mut reader = log.read(topic, 0, start).map_err(failed)?;
     while let Some(run) = reader.next_run(u64::MAX).map_err(failed)? {
-        found.extend(run.map(|record| (record.key.map(<[u8]>::to_vec), record.value.map(<[u8]>::to_vec))));
+        let pair = |record: streams::Record<'_>| {
+            let (key, value) = (record.key.map(<[u8]>::to_vec), record.value.map(<[u8]>::to_vec));
+            Some((key, value))
+        };
+        found.extend(run.map(pair));
     }
     Ok(found)
 }

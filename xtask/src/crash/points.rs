@@ -30,15 +30,18 @@ pub struct Left {
     unfinished: [bool; 3],
     /// The last segment ends in half a write.
     torn: bool,
+    /// The log is trimmed: its file is written anew, and segments are removed.
+    trims: bool,
 }
 
 impl Left {
     /// Looks. `torn`: the last crash was in the midst of a write to a segment.
-    pub fn look(log: &Path, torn: bool) -> Left {
+    pub fn look(log: &Path, torn: bool, trims: bool) -> Left {
         Left {
             fresh: !is_there(log, "millrace-log"),
             unfinished: [".segment.new", ".index.new", "millrace-log.new"].map(|end| is_there(log, end)),
             torn,
+            trims,
         }
     }
 
@@ -47,6 +50,8 @@ impl Left {
         let [segment, index, meta] = self.unfinished;
         let step = point.rsplit_once('.').map_or(point, |(step, _)| step);
         match step {
+            "meta.create" | "meta.write" | "meta.sync" | "meta.rename" if self.trims && !self.fresh => None,
+            "segment.remove" | "index.remove" if self.trims => None,
             "meta.create" | "meta.write" | "meta.sync" | "meta.rename" => Some(self.fresh),
             "meta.remove" => Some(meta),
             "segment.remove" => Some(segment),
@@ -98,7 +103,7 @@ impl Points {
 
     /// Which pass of a point is to be the last.
     pub fn pass(&self, point: &str, left: Left, rng: &mut Rng) -> u64 {
-        let often = ["segment.write", "segment.sync", "views.commit"];
+        let often = ["segment.write", "segment.sync", "views.commit", "checkpoint.part"];
         let is_often = often.iter().any(|step| point.starts_with(step));
         let max = match left.allows(point) {
             _ if self.missed.iter().any(|missed| missed == point) => 1,
