@@ -154,7 +154,7 @@ fn an_order_does_not_expire_because_we_were_away() {
     settle(&engine, &log, &store);
     drop(engine);
     let tables = store.kept().tables;
-    let orders = tables.rows(contract::views::View::Orders);
+    let orders = tables.rows(View::Orders);
     let status = |id: &str| {
         let key = vec![contract::delta::Value::Text(id.to_owned())];
         orders[&key][contract::views::orders::status - 1].to_string()
