@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use contract::delta::{Delta, Op, Tables, Value, ValueRef};
 use contract::digest::Digest;
-use contract::log::{Epoch, Topic};
+use contract::log::Epoch;
 use contract::views::View;
 use pipelines::checkout::LOGIC_VERSION;
-use runtime::checkpoint::{self, Facts, Found, Place};
+use runtime::checkpoint::{Found, Place};
 use runtime::clock::{Clock as _, SystemClock};
 use runtime::conductor::{Conductor, Flight, Turn};
 use runtime::dataflow::{Dataflow, Yield};
@@ -23,8 +23,8 @@ use runtime::restart::{self, Start};
 use sinks::decide::Ours;
 use sinks::sqlite::SqliteViews;
 use sinks::{Commit, Frontier, Hold, Sink, SinkError};
-use streams::timeline::{self, Limits};
-use streams::{EmbeddedLog, Log as _};
+use streams::EmbeddedLog;
+use streams::timeline::Limits;
 
 use super::Verdict;
 use crate::Failure;
@@ -88,21 +88,16 @@ fn oldest(
     threads: usize,
 ) -> Result<Start, Failure> {
     let mut found = place.list().map_err(undone)?;
-    let mut starts = timeline::no_ends();
-    for topic in Topic::ALL {
-        starts[topic as usize] = log.starts(topic.name()).map_err(undone)?;
-    }
-    let timeline_start = log.starts(timeline::TOPIC).map_err(undone)?.first().copied();
     let is_usable = |found: &Found| {
-        let facts = Facts {
-            installation: log.installation(),
-            logic: LOGIC_VERSION,
-            store: Some(frontier),
-            timeline_start: timeline_start.unwrap_or(0),
-            starts: &starts,
-            checkpoints: std::slice::from_ref(found),
-        };
-        checkpoint::choose(&facts).is_ok_and(|choice| choice.from.is_some())
+        let only = std::slice::from_ref(found);
+        let choice = restart::choose(
+            only,
+            log.as_ref(),
+            log.installation(),
+            LOGIC_VERSION,
+            Some(frontier),
+        );
+        choice.is_ok_and(|choice| choice.from.is_some())
     };
     found.retain(is_usable);
     while let Some(oldest) = found.pop() {
