@@ -73,6 +73,35 @@ fn damage_says_where_and_cutting_there_opens_the_log_with_what_came_before() {
 }
 
 #[test]
+fn an_index_of_another_log_in_a_segments_place_loses_nothing_and_is_put_right() {
+    let ((disk, model), (other, _)) = (filled(4, 400), filled(5, 400));
+    let index_of = |disk: &SimDisk, name: &str| disk.files().get(name).cloned();
+    let read_all = |disk: &SimDisk| model.check(&open(disk.copy()).unwrap());
+    read_all(&disk).unwrap();
+    let mut wrong = 0;
+    for (name, theirs) in other.files() {
+        let ours = index_of(&disk, &name);
+        if !name.ends_with(".index") || ours.is_none() || ours.as_ref() == Some(&theirs) {
+            continue;
+        }
+        let mixed = disk.copy();
+        mixed.tamper(&name, |file| *file = theirs.clone());
+        let log = open(mixed.clone()).unwrap();
+        for ((topic, partition), records) in &model.records {
+            let start = log.starts(topic).unwrap()[*partition as usize];
+            for from in start..records.len() as u64 {
+                let mut reader = log.read(topic, *partition, from).unwrap();
+                let run = reader.next_run(from + 1).unwrap().expect("it is there");
+                assert_eq!(run.count(), 1, "{name} {topic}/{partition} {from}");
+            }
+        }
+        log.close().unwrap();
+        wrong += u64::from(index_of(&mixed, &name) != Some(theirs));
+    }
+    assert!(wrong > 0, "no index led astray");
+}
+
+#[test]
 fn what_is_appended_after_cutting_trimmed_records_off_stays() {
     let (disk, model) = filled(8, 60);
     let log = open(disk.clone()).unwrap();

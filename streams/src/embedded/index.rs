@@ -6,7 +6,7 @@
 //! is its stream.
 //!
 //! The index of the last segment is in memory. When the segment is full it is written to a file beside it,
-//! which is never needed: where it is missing or not whole, it is made anew from the segment.
+//! which is never needed: where it is missing, not whole or wrong, it is made anew from the segment.
 //!
 //! ```text
 //!  0 magic (8)   8 u32 format   12 u32 checksum of what follows, up to the entries   16 u64 segment
@@ -158,7 +158,13 @@ fn read(disk: &dyn Disk, number: u64, stream: usize) -> Option<Vec<Entry>> {
 }
 
 /// The index of a full segment, made from it.
-fn make(disk: &dyn Disk, streams: &Streams, head: &Head, bytes: u64, salt: u32) -> Result<Index, LogError> {
+pub(super) fn make(
+    disk: &dyn Disk,
+    streams: &Streams,
+    head: &Head,
+    bytes: u64,
+    salt: u32,
+) -> Result<Index, LogError> {
     let name = segment::file_name(head.number);
     let file = disk
         .open(&name, false)

@@ -2,7 +2,8 @@
 //!
 //! Where the next records are is known from the segment's index to within [`STEP`] bytes, so a stream with
 //! few records among many is read without reading the many. Every record that is yielded was checked; one
-//! that is missing is damage, since offsets have no holes.
+//! that is missing is damage, since offsets have no holes. A wrong index leads to where the records are not, so
+//! before damage is reported the index is made anew, and if it was wrong the records are looked for again.
 
 use std::sync::Arc;
 
@@ -149,7 +150,10 @@ impl StreamReader {
         let Some(mut place) = self.at.take() else {
             return Ok(None);
         };
-        let found = self.find_in(&mut place);
+        let mut found = self.find_in(&mut place);
+        if matches!(found, Err(LogError::Damaged(_))) && self.index_was_wrong(&mut place) {
+            found = self.find_in(&mut place);
+        }
         if found.is_err() {
             // The next call looks again: the damage may be gone, or the log have been trimmed.
             self.known_end = 0;
@@ -157,6 +161,26 @@ impl StreamReader {
             self.at = Some(place);
         }
         found.map(Some)
+    }
+
+    /// Whether the index of the full segment is not what its frames say. Then it is put right, and the place
+    /// is the one where the right one leads.
+    fn index_was_wrong(&mut self, place: &mut Place) -> bool {
+        let Some(bytes) = place.segment.full_bytes.get() else {
+            return false;
+        };
+        let (shared, head) = (&self.shared, &place.segment.head);
+        let made = index::make(shared.disk.as_ref(), &shared.streams, head, *bytes, shared.salt);
+        // Otherwise the segment itself is damaged, which is what the caller has found.
+        let Some(index) = made.ok().filter(|index| index.of(self.stream) != place.entries) else {
+            return false;
+        };
+        index.write(shared.disk.as_ref(), head.number);
+        place.entries = index.of(self.stream).to_vec();
+        place.position = head.len();
+        place.jump(self.next);
+        self.window.clear();
+        true
     }
 
     fn find_in(&mut self, place: &mut Place) -> Result<Run, LogError> {
