@@ -204,7 +204,7 @@ enum Command {
         after_help = "Examples:\n  millrace bench decide\n  millrace bench memory --json\n  millrace bench latency --rate 5000"
     )]
     Bench {
-        /// Which: decide, epoch, flash-sale, latency, ledger, memory, read, replay or snapshot.
+        /// Which: decide, epoch, flash-sale, latency, ledger, memory, read, recovery, replay or snapshot.
         name: String,
         /// How many orders, in a bench of a log of orders.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
@@ -215,6 +215,9 @@ enum Command {
         /// Serve a route that answers with so many bytes, for a bench that compares with it.
         #[arg(long, value_name = "BYTES", hide = true)]
         bare: Option<usize>,
+        /// Restart from what lies here, for a bench that measures it.
+        #[arg(long, hide = true)]
+        restart: bool,
         /// Print lines of JSON {bench, metric, value, unit, aim, holds}.
         #[arg(long)]
         json: bool,
@@ -464,10 +467,16 @@ fn run(command: Command) -> Result<(), Failure> {
             orders,
             rate,
             bare,
+            restart,
             json,
         } => {
-            let rate = rate.map(f64::from);
-            bench::run(&name, json, ::bench::Settings { orders, rate, bare })
+            let settings = ::bench::Settings {
+                orders,
+                rate: rate.map(f64::from),
+                bare,
+                restart,
+            };
+            bench::run(&name, json, settings)
         }
     }
 }

@@ -13,6 +13,7 @@ mod memory;
 mod mix;
 mod process;
 mod read;
+mod recovery;
 mod replay;
 mod scratch;
 mod server;
@@ -158,6 +159,8 @@ pub struct Settings {
     pub rate: Option<f64>,
     /// Serve a bare route that answers with so many bytes, for a bench that compares with it.
     pub bare: Option<usize>,
+    /// Restart from what lies in the working directory, for a bench that measures it.
+    pub restart: bool,
 }
 
 /// How a bench is run: it says what it is about to do, and yields its figures.
@@ -209,6 +212,11 @@ pub const BENCHES: &[Bench] = &[
         name: "read",
         about: "point reads over HTTP beside a bare axum route",
         run: read::run,
+    },
+    Bench {
+        name: "recovery",
+        about: "a restart from a checkpoint of ten million orders, and orders while checkpoints are taken",
+        run: recovery::run,
     },
     Bench {
         name: "replay",

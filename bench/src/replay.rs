@@ -126,7 +126,9 @@ pub fn make(directory: &Path, next: &mut dyn FnMut(&mut Mix) -> bool) -> Result<
     let mut records = 0;
     while next(&mut mix) {
         records += mix.len() as u64;
-        append(&log, &mix, &mut timeline)?;
+        append(&log, &mix, &mut timeline, &mut |epoch| {
+            Time::default().plus_seconds(1_790_000_000 + i64::try_from(epoch.0).unwrap_or(0))
+        })?;
         mix.clear();
     }
     let epochs = Epoch(timeline.next_epoch().0 - 1);
@@ -138,12 +140,16 @@ pub fn make(directory: &Path, next: &mut dyn FnMut(&mut Mix) -> bool) -> Result<
     })
 }
 
-/// Appends the mix's epochs with their bindings.
-fn append(log: &EmbeddedLog, mix: &Mix, timeline: &mut Timeline) -> Result<(), String> {
+/// Appends the mix's epochs with their bindings, whose clocks are told by `clock_of`.
+pub fn append(
+    log: &EmbeddedLog,
+    mix: &Mix,
+    timeline: &mut Timeline,
+    clock_of: &mut dyn FnMut(Epoch) -> Time,
+) -> Result<(), String> {
     for records in mix.epochs() {
         let epoch = timeline.next_epoch();
-        let clock = 1_790_000_000 + i64::try_from(epoch.0).unwrap_or(0);
-        let clock = Time::default().plus_seconds(clock);
+        let clock = clock_of(epoch);
         let mut ends = timeline
             .last()
             .map_or_else(timeline::no_ends, |last| last.ends.clone());

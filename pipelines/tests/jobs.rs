@@ -11,6 +11,7 @@ use contract::delta::Tables;
 use contract::log::History;
 use contract::views::View;
 use generator::{Generator, Profile, Rng, append};
+use millrace_pipelines::jobs::BaseRows;
 use oracle::Oracle;
 use running::{Plan, Told, lines, run, tell};
 
@@ -117,9 +118,15 @@ fn a_restart_from_a_dump_at_any_epoch_with_any_number_of_workers_goes_on_the_sam
     }
 }
 
-fn rows(parts: &[Vec<u8>]) -> Vec<millrace_pipelines::jobs::BaseRow> {
-    let read = |part: &Vec<u8>| millrace_pipelines::jobs::BaseRow::read_all(part).unwrap();
-    let mut rows: Vec<_> = parts.iter().flat_map(read).collect();
-    rows.sort();
-    rows
+fn rows(parts: &[Vec<u8>]) -> BaseRows {
+    let mut all = BaseRows::default();
+    for part in parts {
+        let read = BaseRows::read(part).unwrap();
+        all.rows.extend(read.rows);
+        all.bought.extend(read.bought);
+    }
+    all.rows.sort();
+    all.bought.sort_unstable();
+    assert!(!all.bought.is_empty());
+    all
 }
