@@ -11,6 +11,7 @@ use contract::delta::Tables;
 use contract::log::History;
 use contract::views::View;
 use generator::{Generator, Profile, Rng, append};
+use importers::film_reviews::{SAMPLE, Shares, import, read};
 use millrace_pipelines::jobs::BaseRows;
 use oracle::Oracle;
 use running::{Plan, Told, lines, run, tell};
@@ -65,6 +66,27 @@ fn every_view_at_every_epoch_is_the_oracles_for_any_number_of_workers() {
             ..Plan::default()
         };
         compare(&told, &plan, &run(&told, plan.clone()), &expected, seed);
+    }
+}
+
+#[test]
+fn real_reviews_with_edits_deletions_and_cancelled_orders_end_as_the_oracles() {
+    let mut input = read(SAMPLE).unwrap();
+    input.lines = input.lines.into_iter().step_by(20).collect();
+    let log = import(&input, 3, Shares::default()).log;
+    let expected = oracle::replay(&log);
+    let told = Arc::new(tell(&log));
+    for workers in [1, 2, 4] {
+        let plan = Plan {
+            workers,
+            ..Plan::default()
+        };
+        let (yielded, mut tables) = (run(&told, plan), Tables::new());
+        let deltas = told.deltas.iter().chain(yielded.deltas.values()).flatten();
+        deltas.for_each(|delta| tables.apply(delta));
+        let differences = tables.differences(expected.tables(), View::ALL);
+        assert!(differences.is_empty(), "{workers} workers: {}", differences[0]);
+        assert!(tables.rows(View::ReviewDocuments).len() > 2500);
     }
 }
 
