@@ -204,7 +204,7 @@ enum Command {
         after_help = "Examples:\n  millrace bench decide\n  millrace bench memory --json\n  millrace bench latency --rate 5000"
     )]
     Bench {
-        /// Which: decide, epoch, flash-sale, latency, ledger, memory, read, recovery, replay or snapshot.
+        /// Which: decide, epoch, flash-sale, history, latency, ledger, memory, read, recovery, replay, snapshot or views.
         name: String,
         /// How many orders, in a bench of a log of orders.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]

@@ -7,6 +7,8 @@ mod client;
 mod decide;
 mod epoch;
 mod flash_sale;
+mod following;
+mod history;
 mod latency;
 mod ledger;
 mod memory;
@@ -18,6 +20,7 @@ mod replay;
 mod scratch;
 mod server;
 mod snapshot;
+mod views;
 
 /// Chances drawn from a seed, for all simulated customers.
 pub mod draw {
@@ -194,6 +197,11 @@ pub const BENCHES: &[Bench] = &[
         run: flash_sale::run,
     },
     Bench {
+        name: "history",
+        about: "what the same changes cost after a short and a hundred times longer history",
+        run: history::run,
+    },
+    Bench {
         name: "latency",
         about: "orders over HTTP at a steady rate, until durable and until visible",
         run: latency::run,
@@ -227,6 +235,11 @@ pub const BENCHES: &[Bench] = &[
         name: "snapshot",
         about: "the job's state taken, written and read back, and what that costs who decides",
         run: snapshot::run,
+    },
+    Bench {
+        name: "views",
+        about: "records a second of reviews and dashboards, beside decoding only",
+        run: views::run,
     },
 ];
 

@@ -9,28 +9,29 @@
 //! The view store keeps no rows, but where it stands and its digests, as the real one would: what a restart
 //! does is the same, and the rows of ten million orders take a disk that a bench should not ask for.
 
+mod restart;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use contract::delta::Delta;
 use contract::installation::Installation;
-use contract::log::Epoch;
-use contract::time::Time;
 use contract::views::View;
 use runtime::checkpoint::{Place, Policy};
-use runtime::clock::{Clock, Now, SystemClock};
-use runtime::{Checkpoints, Engine, Options, Progress, State};
+use runtime::clock::{Clock, SystemClock};
+use runtime::{Checkpoints, Engine, Options, Progress};
 use sinks::sqlite::{self, SqliteViews};
 use sinks::{Commit, Frontier, Hold, Sink, SinkError};
 use streams::embedded::Fsync;
-use streams::timeline::{self, Limits, Timeline};
-use streams::{Batch, EmbeddedLog, Log};
+use streams::timeline::Limits;
+use streams::{EmbeddedLog, Log};
 
+use crate::following::{Following, visible};
 use crate::mix::{Mix, PRODUCTS, Random, Zipf, order_id};
-use crate::process::{cpu_seconds, forget_peak, peak_bytes, resident_bytes};
-use crate::replay::{append, config};
+use crate::process::resident_bytes;
+use crate::replay::config;
 use crate::scratch::Scratch;
 use crate::{Figure, Settings};
 
@@ -42,15 +43,6 @@ const CLOSE_EPOCHS: u64 = 40;
 /// Longer than the cancel window.
 const CLOSING_DAYS: i64 = 15;
 const DAY_S: i64 = 86_400;
-/// Orders of an epoch while the restarted process is at work, and how many such epochs before and between
-/// checkpoints.
-const LIVE_ORDERS: u64 = 20;
-const LIVE_EPOCHS: u64 = 1500;
-/// Checkpoints that are taken while it is at work.
-const LIVE_CHECKPOINTS: usize = 3;
-/// Everything is over by then; if not, something hangs.
-const PATIENCE: Duration = Duration::from_secs(3600);
-
 fn installation() -> Installation {
     Installation::new(1_790_000_000_000, [9; 10])
 }
@@ -137,67 +129,16 @@ impl Shop {
     }
 }
 
-/// A log that grows, and the job that follows it.
-struct Building {
-    log: Arc<EmbeddedLog>,
-    engine: Engine,
-    shop: Shop,
-    timeline: Timeline,
-    now: Time,
-    records: u64,
-}
-
-impl Building {
-    fn start(directory: &Path, shop: Shop, records_max: u64) -> Result<Building, String> {
-        let log = open_log(directory, Fsync::Never)?;
-        let engine = engine(directory, &log, false, records_max, Arc::new(SystemClock::new()))?;
-        Ok(Building {
-            log,
-            engine,
-            shop,
-            timeline: Timeline::default(),
-            now: Time::default().plus_seconds(1_790_000_000),
-            records: 0,
-        })
+/// Appends orders; `step_s` seconds pass with each epoch.
+fn orders(to: &mut Following, shop: &mut Shop, orders: u64, paid: bool, step_s: i64) -> Result<(), String> {
+    let mut left = orders;
+    while left > 0 {
+        let some = left.min(ORDERS_AN_EPOCH);
+        shop.orders(some, paid);
+        to.add(&mut shop.mix, step_s)?;
+        left -= some;
     }
-
-    /// Appends what the shop has made; `step_s` seconds pass with each epoch.
-    fn append(&mut self, step_s: i64) -> Result<(), String> {
-        let (mix, now) = (&mut self.shop.mix, &mut self.now);
-        self.records += mix.len() as u64;
-        append(&self.log, mix, &mut self.timeline, &mut |_| {
-            *now = now.plus_seconds(step_s);
-            *now
-        })?;
-        mix.clear();
-        Ok(())
-    }
-
-    fn orders(&mut self, orders: u64, paid: bool, step_s: i64) -> Result<(), String> {
-        let mut left = orders;
-        while left > 0 {
-            let some = left.min(ORDERS_AN_EPOCH);
-            self.shop.orders(some, paid);
-            self.append(step_s)?;
-            left -= some;
-        }
-        Ok(())
-    }
-
-    /// Waits until everything is decided and delivered.
-    fn settle(&self) -> Result<Progress, String> {
-        let last = self.timeline.next_epoch().0 - 1;
-        let done = self.engine.wait(PATIENCE, |p| visible(p).0 >= last);
-        match &done.state {
-            State::Failed(why) => Err(why.clone()),
-            _ if visible(&done).0 < last => Err(format!("it does not come to epoch {last}: {done:?}")),
-            _ => Ok(done),
-        }
-    }
-}
-
-fn visible(progress: &Progress) -> Epoch {
-    progress.visible.map_or(Epoch(0), |(epoch, _)| epoch)
+    Ok(())
 }
 
 fn open_log(directory: &Path, fsync: Fsync) -> Result<Arc<EmbeddedLog>, String> {
@@ -245,7 +186,7 @@ fn engine(
 
 pub(crate) fn run(settings: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
     if settings.restart {
-        return restart(Path::new("."));
+        return restart::restart(Path::new("."));
     }
     let scratch = Scratch::new()?;
     let orders = settings.orders.unwrap_or(ORDERS);
@@ -256,28 +197,30 @@ pub(crate) fn run(settings: Settings, progress: &mut dyn FnMut(&str)) -> Result<
 }
 
 /// Makes log and checkpoints; what memory it takes.
-fn build(directory: &Path, orders: u64, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
-    let (open, cancellable) = (orders / 100, orders / 10);
+fn build(directory: &Path, all: u64, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
+    let (open, cancellable) = (all / 100, all / 10);
     let mut shop = Shop::new(3);
     shop.mix.prelude();
     // So that the third checkpoint stands just before the open orders: each is late by an epoch at most.
-    let paid = shop.mix.len() as u64 + 3 * (orders - open);
+    let paid = shop.mix.len() as u64 + 3 * (all - open);
     let records_max = (paid / 3).saturating_sub(3 * ORDERS_AN_EPOCH);
-    let mut building = Building::start(directory, shop, records_max)?;
-    let mut figures = vec![figure("orders", orders, "orders")];
-    building.append(1)?;
+    let log = open_log(directory, Fsync::Never)?;
+    let engine = engine(directory, &log, false, records_max, Arc::new(SystemClock::new()))?;
+    let mut building = Following::new(log, engine);
+    let mut figures = vec![figure("orders", all, "orders")];
+    building.add(&mut shop.mix, 1)?;
     building.settle()?;
     let empty = resident_bytes().unwrap_or(0);
     let mut so_far = 0;
     for share in [1, 5, 10] {
-        let until = orders / 10 * share;
+        let until = all / 10 * share;
         progress(&format!("appending and deciding {until} orders"));
-        let closed = until.min(orders - open - cancellable);
-        building.orders(closed - so_far, true, DAY_S)?;
+        let closed = until.min(all - open - cancellable);
+        orders(&mut building, &mut shop, closed - so_far, true, DAY_S)?;
         if share == 10 {
-            building.now = building.now.plus_seconds(CLOSING_DAYS * DAY_S);
-            building.orders(cancellable, true, 0)?;
-            building.orders(open, false, 0)?;
+            building.wait_s(CLOSING_DAYS * DAY_S);
+            orders(&mut building, &mut shop, cancellable, true, 0)?;
+            orders(&mut building, &mut shop, open, false, 0)?;
         }
         so_far = closed;
         building.settle()?;
@@ -291,11 +234,9 @@ fn build(directory: &Path, orders: u64, progress: &mut dyn FnMut(&str)) -> Resul
         p.checkpoint
             .is_some_and(|epoch| epoch.0 + CLOSE_EPOCHS > visible(p).0)
     };
-    if !third(&building.engine.wait(Duration::from_secs(60), third)) {
-        return Err(format!(
-            "no checkpoint was taken near the end: {:?}",
-            building.engine.progress()
-        ));
+    let last = building.wait(Duration::from_secs(60), third)?;
+    if !third(&last) {
+        return Err(format!("no checkpoint was taken near the end: {last:?}"));
     }
     Ok(figures)
 }
@@ -336,168 +277,6 @@ fn read_back(line: &str) -> Option<Figure> {
         Some(aim) => figure.at_most(aim),
         None => figure,
     })
-}
-
-/// The machine's clock, set to go on from a time.
-struct Shifted {
-    clock: SystemClock,
-    shift_ms: i64,
-}
-
-impl Clock for Shifted {
-    fn now(&self) -> Now {
-        let now = self.clock.now();
-        Now {
-            wall: now.wall.plus_ms(self.shift_ms),
-            ..now
-        }
-    }
-}
-
-/// Starts on what lies there, takes orders, takes checkpoints meanwhile.
-fn restart(directory: &Path) -> Result<Vec<Figure>, String> {
-    forget_peak();
-    let start = Instant::now();
-    let log = open_log(directory, Fsync::EachGroup)?;
-    let clock = SystemClock::new();
-    let last = Standing::open(directory)?.frontier().map_err(|e| e.to_string())?;
-    let last = last.ok_or("nothing was decided before")?;
-    let shift_ms = last.clock.ms() - clock.now().wall.ms() + 1000;
-    let clock = Arc::new(Shifted { clock, shift_ms });
-    let due = LIVE_EPOCHS * LIVE_ORDERS * 3;
-    let engine = engine(directory, &log, true, due, clock)?;
-    let read_s = start.elapsed().as_secs_f64();
-    let bound = engine.bound();
-    let from = engine.progress().checkpoint.ok_or("there is no checkpoint")?;
-    // The store stood at the log's end: it is where the job has come there, too.
-    let done = engine.wait(PATIENCE, |p| p.decided >= bound && visible(p) >= bound);
-    if let State::Failed(why) = done.state {
-        return Err(why);
-    }
-    let (seconds, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds());
-    let peak = peak_bytes().unwrap_or(0);
-    let tail = tail(&log, directory, from)?;
-    let mut live = Live::new(&log, &engine);
-    let alone = live.epochs(|_| false)?;
-    let steady = resident_bytes().unwrap_or(1);
-    let mut beside = Vec::new();
-    for _ in 0..LIVE_CHECKPOINTS {
-        let newest = engine.progress().checkpoint;
-        beside.extend(live.epochs(|progress| progress.checkpoint != newest)?);
-        live.epochs(|_| false)?;
-    }
-    if let Some(why) = engine.progress().checkpoint_failed {
-        return Err(why);
-    }
-    drop(engine);
-    let metric = "restart to caught up";
-    let mut figures = vec![
-        Figure::new("recovery", metric, seconds, "s").at_most(3.0),
-        Figure::new("recovery", "of that, until the checkpoint was read", read_s, "s"),
-        Figure::new("recovery", "processor time until then, all threads", cpu, "s"),
-        figure("records after the checkpoint, decided again", tail, "records"),
-        figure("memory at work", steady as u64 / 1_000_000, "MB"),
-        figure("peak memory of the restart", peak as u64 / 1_000_000, "MB"),
-        Figure::new("recovery", "peak to memory at work", ratio(peak, steady), "times").at_most(1.3),
-    ];
-    figures.extend(quantiles("alone", alone, None));
-    figures.extend(quantiles("beside a checkpoint", beside, Some(50.0)));
-    figures.extend(sizes(directory)?);
-    Ok(figures)
-}
-
-/// Records that no checkpoint holds.
-fn tail(log: &EmbeddedLog, directory: &Path, from: Epoch) -> Result<u64, String> {
-    let found = place(directory)?.list().map_err(|e| e.to_string())?;
-    let manifest = found.iter().filter_map(|found| found.whole());
-    let manifest = manifest.into_iter().find(|manifest| manifest.id.epoch == from);
-    let before: u64 = manifest.map_or(0, |manifest| manifest.binding.ends.iter().flatten().sum());
-    let mut all = 0;
-    for topic in log.topics().iter().filter(|topic| topic.name != timeline::TOPIC) {
-        let ends = log.ends(&topic.name).map_err(|e| e.to_string())?;
-        all += ends.iter().sum::<u64>();
-    }
-    Ok(all - before)
-}
-
-/// Orders that come one epoch after another.
-struct Live<'a> {
-    log: &'a EmbeddedLog,
-    engine: &'a Engine,
-    shop: Shop,
-}
-
-impl Live<'_> {
-    fn new<'a>(log: &'a EmbeddedLog, engine: &'a Engine) -> Live<'a> {
-        let mut shop = Shop::new(17);
-        // Other orders than those of the log.
-        shop.placed = 1 << 40;
-        Live { log, engine, shop }
-    }
-
-    /// Epochs until [`LIVE_EPOCHS`] are done, or `done` says so; what each took from append to visible, in ms.
-    fn epochs(&mut self, done: impl Fn(&Progress) -> bool) -> Result<Vec<f64>, String> {
-        let mut took = Vec::new();
-        while took.len() < usize::try_from(LIVE_EPOCHS).unwrap_or(0) {
-            let before = self.engine.progress();
-            if done(&before) {
-                break;
-            }
-            self.shop.orders(LIVE_ORDERS, true);
-            let mut batch = Batch::new(crate::now_ms());
-            let records = self.shop.mix.epochs().flatten();
-            records.for_each(|r| batch.push(r.at.topic.name(), 0, r.key, r.value));
-            let start = Instant::now();
-            self.log.append(&batch).map_err(|e| e.to_string())?;
-            let after = self.engine.wait(PATIENCE, |p| visible(p) > before.handed_out);
-            if let State::Failed(why) = after.state {
-                return Err(why);
-            }
-            took.push(start.elapsed().as_secs_f64() * 1000.0);
-            self.shop.mix.clear();
-        }
-        Ok(took)
-    }
-}
-
-fn quantiles(when: &str, mut ms: Vec<f64>, aim: Option<f64>) -> Vec<Figure> {
-    ms.sort_by(f64::total_cmp);
-    let last = ms.len().saturating_sub(1);
-    let at = |percent: usize| ms.get((ms.len() * percent / 100).min(last)).copied();
-    let of = |(name, percent)| {
-        let metric = format!("{ORDERS_TEXT}, {when}: {name}");
-        Figure::new("recovery", metric, at(percent).unwrap_or_default(), "ms")
-    };
-    let mut figures: Vec<Figure> = [("median", 50), ("p99", 99), ("longest", 100)].map(of).into();
-    if let (Some(aim), Some(p99)) = (aim, figures.get_mut(1)) {
-        *p99 = p99.clone().at_most(aim);
-    }
-    figures.push(figure(&format!("epochs {when}"), ms.len() as u64, "epochs"));
-    figures
-}
-
-const ORDERS_TEXT: &str = "20 orders until visible";
-
-/// What the newest checkpoint holds.
-fn sizes(directory: &Path) -> Result<Vec<Figure>, String> {
-    let found = place(directory)?.list().map_err(|e| e.to_string())?;
-    let newest = found.iter().find_map(|found| found.whole());
-    let manifest = newest.ok_or("no checkpoint is whole")?;
-    let raw: u64 = manifest.parts.iter().map(|part| part.raw_bytes).sum();
-    let mut figures = vec![
-        figure("checkpoint", manifest.bytes() / 1_000_000, "MB"),
-        figure("checkpoint before compression", raw / 1_000_000, "MB"),
-    ];
-    for (kind, (count, bytes)) in &manifest.census {
-        let metric = format!("{kind}: {count}, each before compression");
-        figures.push(Figure::new(
-            "recovery",
-            metric,
-            ratio_u64(*bytes, *count),
-            "bytes",
-        ));
-    }
-    Ok(figures)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
