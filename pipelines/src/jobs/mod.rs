@@ -42,7 +42,7 @@ use spread::spread;
 type Changes<'s, D, R> = StreamVec<'s, u64, (D, u64, R)>;
 
 /// A hash of a text that is the same everywhere.
-fn text_hash(text: &str) -> u64 {
+pub(crate) fn text_hash(text: &str) -> u64 {
     operators::interner::hash(text.as_bytes())
 }
 
