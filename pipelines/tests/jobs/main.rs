@@ -2,7 +2,7 @@
 //! epochs reach them; and a restart from a dump goes on as if it had seen the whole log.
 #![expect(clippy::unwrap_used, reason = "tests fail by it")]
 
-#[path = "common/jobs.rs"]
+mod by_hand;
 mod running;
 
 use std::sync::Arc;
