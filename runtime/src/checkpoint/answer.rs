@@ -59,8 +59,7 @@ pub(super) fn read(error: &Error) -> Result<Unmet, (Trouble, String)> {
         _ => {}
     }
     let trouble = match (status, code) {
-        (_, Some("NoSuchBucket")) => Trouble::NoBucket,
-        (Some(404), None) => Trouble::NoBucket,
+        (_, Some("NoSuchBucket")) | (Some(404), None) => Trouble::NoBucket,
         (_, Some(code)) if DENIED.contains(&code) => Trouble::Denied,
         (Some(401 | 403), _) => Trouble::Denied,
         (_, Some(code)) if THROTTLED.contains(&code) => Trouble::Throttled,

@@ -53,7 +53,8 @@ impl Bucket {
         let prefix = prefix.trim_end_matches('/');
         let of_prefix = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
         let is_plain = |part: &str| !matches!(part, "" | "." | "..");
-        if !prefix.is_empty() && !(prefix.bytes().all(of_prefix) && prefix.split('/').all(is_plain)) {
+        let is_fine = prefix.bytes().all(of_prefix) && prefix.split('/').all(is_plain);
+        if !prefix.is_empty() && !is_fine {
             return Err(format!(
                 "{prefix:?} is no prefix: it has letters, digits, dots, hyphens, underscores and single slashes"
             ));

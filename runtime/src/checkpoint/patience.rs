@@ -6,7 +6,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::error::CheckpointError;
+use super::error::{CheckpointError, Trouble};
 use super::place::Place;
 
 /// Before a place is asked again; twice as long each time, up to the last.
@@ -45,7 +45,7 @@ impl Patience {
         let mut wait = WAIT;
         loop {
             let error = match call() {
-                Err(error) if error.trouble().is_some_and(|trouble| trouble.passes()) => error,
+                Err(error) if error.trouble().is_some_and(Trouble::passes) => error,
                 answered => return answered,
             };
             let left = self.all.saturating_sub(self.began.elapsed());
