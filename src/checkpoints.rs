@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use contract::log::{Epoch, Topic};
-use runtime::checkpoint::{self, Manifest, Place, prune, trim_log};
-use runtime::state::State;
+use runtime::checkpoint::{CheckpointError, Manifest, Place, prune, trim_log};
+use runtime::restart;
 use sinks::sqlite::Readers;
 use streams::{Log as _, timeline};
 
@@ -57,46 +57,56 @@ fn describe(manifest: &Manifest) -> String {
     text
 }
 
-/// Reads every part of every checkpoint as a start would. Status 1 if one can't be used.
+/// Reads every part of every checkpoint as a start would. Status 1 if one can't be used; 3 if that can't be
+/// said of all, as the place does not answer.
 pub fn verify(config: &Config) -> Result<(), Failure> {
     Data::existing(&config.data())?;
     let place = config.checkpoint_place()?;
-    let (mut out, mut bad, mut sound) = (String::new(), 0, 0);
+    let (mut out, mut bad, mut sound, mut unread) = (String::new(), 0, 0, None);
     for found in place.list().map_err(undone)? {
-        let read = match &found.manifest {
+        let read = match found.manifest {
             // It is being written, or was given up; nobody takes it for a checkpoint.
             None => continue,
-            Some(Err(why)) => Err(why.to_string()),
-            Some(Ok(manifest)) => read(&place, manifest, config.workers()),
+            Some(Err(why)) => Err(why),
+            Some(Ok(manifest)) => read(&place, &manifest, config.workers()),
         };
         let _ = match read {
             Ok(()) => {
                 sound += 1;
                 writeln!(out, "{}  sound", found.id)
             }
-            Err(why) => {
+            Err(why) if why.is_damage() => {
                 bad += 1;
                 writeln!(out, "{}  {why}", found.id)
             }
+            Err(why) => {
+                let written = writeln!(out, "{}  can't be read for the moment: {why}", found.id);
+                let (unread, _) = unread.get_or_insert((0, why));
+                *unread += 1;
+                written
+            }
         };
     }
-    let _ = writeln!(out, "{sound} sound, {bad} damaged, in {}", place.name());
+    let open = unread
+        .as_ref()
+        .map_or(String::new(), |(count, _)| format!(", {count} not read"));
+    let _ = writeln!(out, "{sound} sound, {bad} damaged{open}, in {}", place.name());
     print(&out)?;
-    if bad == 0 {
-        return Ok(());
+    if bad > 0 {
+        return Err(Failure::Bad(format!(
+            "{bad} checkpoints can't be used; remove them with millrace checkpoints prune, or by hand"
+        )));
     }
-    Err(Failure::Bad(format!(
-        "{bad} checkpoints can't be used; remove them with millrace checkpoints prune, or by hand"
-    )))
+    let unanswered =
+        |(count, why)| Failure::Undone(format!("{count} checkpoints can't be read for the moment: {why}"));
+    unread.map_or(Ok(()), |unread| Err(unanswered(unread)))
 }
 
-fn read(place: &Place, manifest: &Manifest, threads: usize) -> Result<(), String> {
+fn read(place: &Place, manifest: &Manifest, threads: usize) -> Result<(), CheckpointError> {
     let line = spinner(format!("reading checkpoint {}", manifest.id));
-    let decode = |name: &str, bytes: Vec<u8>| State::decode(name, &bytes);
-    let pieces = checkpoint::load(place, manifest, threads, &decode).map_err(|error| error.to_string())?;
-    let restored = State::restore(manifest.id.epoch, pieces, threads);
+    let read = restart::read(place, manifest, threads);
     line.finish_and_clear();
-    restored.map(drop)
+    read.map(drop)
 }
 
 /// The epoch that the view store stands at; none if there is none, or it is empty.

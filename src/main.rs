@@ -496,7 +496,7 @@ fn configured(command: &ConfigCommand) -> Result<(), Failure> {
     match command {
         ConfigCommand::Show { settings } => output::print(&settings.load()?.show()),
         ConfigCommand::Check { settings } => {
-            settings.load()?;
+            settings.load()?.check()?;
             output::print("the configuration can be used\n")
         }
         ConfigCommand::Default => output::print(&config::default_file()),

@@ -7,9 +7,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use api::metrics::Latencies;
-use api::{App, Config, Feed, Observed, Parts, Server, Status};
+use api::{App, Checkpoint, Config, Feed, Observed, Parts, Server, Status};
 use contract::views::{View, orders};
-use runtime::{Engine, State};
+use runtime::{Engine, Held, State};
 use sinks::Sink as _;
 use sinks::sqlite::{Readers, SqliteViews};
 use streams::{Appended, Batch, Log, LogError, NextOffsets, Reader, TopicPartitions};
@@ -173,6 +173,19 @@ fn status(engine: &Weak<Engine>, busy: Option<&'static str>) -> Status {
         pending_bytes: progress.pending_bytes,
         deadline: progress.deadline,
         epochs: latencies(engine.latencies()),
+        checkpoint: progress.checkpoint.as_ref().map(checkpoint),
+        checkpoint_failures: progress.checkpoint_failures,
+        checkpoint_failed: progress.checkpoint_failed,
+    }
+}
+
+/// As the server knows it.
+fn checkpoint(held: &Held) -> Checkpoint {
+    Checkpoint {
+        epoch: held.id.epoch.0,
+        clock: held.clock,
+        bytes: held.bytes,
+        took_ms: held.took_ms,
     }
 }
 

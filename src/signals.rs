@@ -33,6 +33,11 @@ impl Signals {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// What is true once somebody has asked.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
     /// Waits until somebody asks.
     pub async fn asked(&self) {
         while !self.stop() {

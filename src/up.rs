@@ -14,7 +14,7 @@ use contract::log::{Position, Topic};
 use indicatif::ProgressBar;
 use pipelines::checkout::LOGIC_VERSION;
 use runtime::clock::SystemClock;
-use runtime::{Engine, Options, Progress, State};
+use runtime::{Checkpoints, Engine, Options, Progress, State};
 use sinks::sqlite::Readers;
 use streams::{EmbeddedLog, Log};
 
@@ -38,7 +38,7 @@ pub fn run(config: &Config, skips: &[Skip]) -> Result<(), Failure> {
     #[cfg(feature = "kill-points")]
     kill::arm()?;
     let listener = serve::listen(config)?;
-    let mut up = Running::start(config, listener, None, skips)?;
+    let mut up = Running::start(config, listener, None, skips, &signals)?;
     let mut watch = Watch::default();
     while !signals.stop() && up.look(&mut watch) {}
     watch.end();
@@ -91,6 +91,7 @@ impl Running {
         listener: Listener,
         busy: Option<&'static str>,
         skips: &[Skip],
+        signals: &Signals,
     ) -> Result<Running, Failure> {
         let data = Data::make(&config.data())?;
         let log = Arc::new(data.log_as(config)?);
@@ -105,6 +106,10 @@ impl Running {
         let _ = std::fs::remove_file(&accept);
         // While another binds epochs there is nothing to go on with from here.
         let checkpoints = config.checkpoints()?.filter(|_| busy.is_none());
+        let checkpoints = checkpoints.map(|how| Checkpoints {
+            place: how.place.until(signals.flag()),
+            ..how
+        });
         #[cfg(feature = "kill-points")]
         let checkpoints = checkpoints.map(kill::checkpoints).transpose()?;
         let options = Options {

@@ -41,6 +41,25 @@ pub struct Status {
     pub deadline: Option<Time>,
     /// How long epochs took from being bound to being visible.
     pub epochs: Latencies,
+    /// The newest checkpoint; none if there is none.
+    pub checkpoint: Option<Checkpoint>,
+    /// How many could not be taken since the start.
+    pub checkpoint_failures: u64,
+    /// Why the last one could not; none if it could.
+    pub checkpoint_failed: Option<String>,
+}
+
+/// The newest checkpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct Checkpoint {
+    /// The epoch that it stands at.
+    pub epoch: u64,
+    /// That epoch's clock.
+    pub clock: Time,
+    /// Bytes of it, as they lie there.
+    pub bytes: u64,
+    /// How long it took, in milliseconds; none if it was there when the process started.
+    pub took_ms: Option<u64>,
 }
 
 /// Tells how the engine stands.

@@ -168,6 +168,7 @@ fn engine(
             keep: 2,
         },
         trims_log: true,
+        patience_ms: 0,
     };
     let options = Options {
         workers: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
@@ -232,7 +233,7 @@ fn build(directory: &Path, all: u64, progress: &mut dyn FnMut(&str)) -> Result<V
     // One is taken beside everything else, and given up if we end.
     let third = |p: &Progress| {
         p.checkpoint
-            .is_some_and(|epoch| epoch.0 + CLOSE_EPOCHS > visible(p).0)
+            .is_some_and(|held| held.id.epoch.0 + CLOSE_EPOCHS > visible(p).0)
     };
     let last = building.wait(Duration::from_secs(60), third)?;
     if !third(&last) {

@@ -24,4 +24,4 @@ pub mod state;
 
 pub use engine::{Checkpoints, Engine, EngineError, Options};
 pub use latency::Latencies;
-pub use progress::{Progress, State};
+pub use progress::{Held, Progress, State};

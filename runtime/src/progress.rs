@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use contract::log::Epoch;
 use contract::time::Time;
 
+use crate::checkpoint::{self, Manifest};
 use crate::conductor::Flight;
 use crate::latency::{Latencies, Stopwatch};
 
@@ -43,6 +44,32 @@ pub enum State {
     Failed(String),
 }
 
+/// A checkpoint that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Which.
+    pub id: checkpoint::Id,
+    /// Its epoch's clock.
+    pub clock: Time,
+    /// Bytes of its parts, as they lie there.
+    pub bytes: u64,
+    /// How long it took, in milliseconds; none if another process has taken it.
+    pub took_ms: Option<u64>,
+}
+
+impl Held {
+    /// A checkpoint of which nothing but the manifest is known.
+    #[must_use]
+    pub fn of(manifest: &Manifest) -> Held {
+        Held {
+            id: manifest.id,
+            clock: manifest.binding.clock,
+            bytes: manifest.bytes(),
+            took_ms: None,
+        }
+    }
+}
+
 /// How far it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
@@ -58,10 +85,12 @@ pub struct Progress {
     pub pending_bytes: u64,
     /// The earliest deadline after the last epoch decided.
     pub deadline: Option<Time>,
-    /// The epoch of the newest checkpoint; none if there is none.
-    pub checkpoint: Option<Epoch>,
+    /// The newest checkpoint; none if there is none.
+    pub checkpoint: Option<Held>,
     /// Why the last checkpoint was not taken; none if it was.
     pub checkpoint_failed: Option<String>,
+    /// How many were not taken since the start.
+    pub checkpoint_failures: u64,
 }
 
 impl Progress {
@@ -105,6 +134,7 @@ impl Shared {
             deadline: None,
             checkpoint: None,
             checkpoint_failed: None,
+            checkpoint_failures: 0,
         };
         Shared {
             progress: Mutex::new(progress),

@@ -1,6 +1,8 @@
 //! Where a start begins: after the newest checkpoint that is of use, or with the first epoch.
 //!
 //! It fails if there is neither. A checkpoint that turns out to be damaged is passed over, with a warning.
+//! One that can't be reached is not: what can't be read now may be whole, so that it is tried again for a
+//! while, and then the start fails.
 
 use contract::digest::Digest;
 use contract::installation::Installation;
@@ -10,8 +12,9 @@ use sinks::Frontier;
 use streams::timeline;
 use streams::{Log, LogError};
 
-use crate::checkpoint::{self, CheckpointError, Choice, Facts, Found, Manifest, Place, Refusal};
+use crate::checkpoint::{self, CheckpointError, Choice, Facts, Found, Manifest, Patience, Place, Refusal};
 use crate::conductor::Mark;
+use crate::progress::Held;
 use crate::state::State;
 
 /// Why there is nothing to begin with.
@@ -40,7 +43,7 @@ pub struct Start {
     /// What the jobs know there.
     pub state: State,
     /// The checkpoint.
-    pub checkpoint: Option<checkpoint::Id>,
+    pub checkpoint: Option<Held>,
 }
 
 impl Start {
@@ -52,12 +55,13 @@ impl Start {
             mark: Mark::of(manifest),
             digest: manifest.digest,
             state,
-            checkpoint: Some(manifest.id),
+            checkpoint: Some(Held::of(manifest)),
         }
     }
 }
 
-/// Finds where to begin, for a view store that stands at `store`, and reads it with so many threads.
+/// Finds where to begin, for a view store that stands at `store`, and reads it with so many threads. A place
+/// that does not answer is asked again as long as `patience` lasts.
 ///
 /// # Errors
 /// If there is nothing that log and store could go on from, or a place does not answer.
@@ -67,8 +71,10 @@ pub fn find(
     installation: Installation,
     store: Option<&Frontier>,
     threads: usize,
+    patience: Patience,
 ) -> Result<Start, RestartError> {
-    let mut checkpoints = place.map_or(Ok(Vec::new()), Place::list)?;
+    let listed = place.map(|place| patience.ask(place, || place.list()));
+    let mut checkpoints = listed.transpose()?.unwrap_or_default();
     loop {
         let choice = choose(&checkpoints, log, installation, LOGIC_VERSION, store)?;
         for (id, why) in &choice.passed_over {
@@ -79,12 +85,14 @@ pub fn find(
         };
         let found = checkpoints.iter_mut().find(|found| found.id == id);
         let found = found.expect("what is chosen is one of those");
-        match read(place, found, threads) {
+        let manifest = found.whole().expect("what is chosen can be used");
+        match patience.ask(place, || read(place, manifest, threads)) {
             Ok(start) => {
                 tracing::info!(checkpoint = %id, "going on from a checkpoint");
                 return Ok(start);
             }
-            Err(damaged) => found.manifest = Some(Err(damaged)),
+            Err(damaged) if damaged.is_damage() => found.manifest = Some(Err(damaged)),
+            Err(unanswered) => return Err(unanswered.into()),
         }
     }
 }
@@ -121,11 +129,7 @@ pub fn choose(
 ///
 /// # Errors
 /// If it can't be read as it was written.
-///
-/// # Panics
-/// If it is not whole.
-pub fn read(place: &Place, found: &Found, threads: usize) -> Result<Start, CheckpointError> {
-    let manifest = found.whole().expect("what is chosen can be used");
+pub fn read(place: &Place, manifest: &Manifest, threads: usize) -> Result<Start, CheckpointError> {
     let decode = |name: &str, bytes: Vec<u8>| State::decode(name, &bytes);
     let pieces = checkpoint::load(place, manifest, threads, &decode)?;
     let state = State::restore(manifest.id.epoch, pieces, threads)

@@ -251,7 +251,10 @@ fn the_newest_are_kept_and_what_was_left_over_goes() {
             .map(|f| f.id.epoch.0)
             .collect::<Vec<_>>()
     };
-    assert_eq!((ids(&place), third.removed.len()), (vec![8, 6], 1));
+    assert_eq!(
+        (ids(&place), third.removed.expect("it answers").len()),
+        (vec![8, 6], 1)
+    );
     // One that is damaged does not count as kept; one that is newer than all others stays to be looked at.
     std::fs::write(dir.file(third.manifest.id, "manifest"), "?").expect("it can be written");
     assert_eq!(prune(&place, 1, Some(Epoch(8))).expect("it answers"), []);
@@ -268,7 +271,7 @@ fn what_a_view_store_has_yet_to_reach_takes_the_place_of_nothing_that_it_needs()
         taken(&place, epoch);
     }
     // The store was brought back as of epoch 42, and went on from there.
-    assert!(taken(&place, 43).removed.is_empty());
+    assert_eq!(taken(&place, 43).removed, Ok(Vec::new()));
     let epochs = |place: &Place| {
         let found = place.list().expect("it answers");
         found.iter().map(|found| found.id.epoch.0).collect::<Vec<_>>()
@@ -295,4 +298,25 @@ fn a_place_that_can_not_be_written_is_told() {
     let told = take(&place, 2, of_epoch(9), &|| true, || Ok(true)).expect_err("it is a file by now");
     assert!(told.to_string().contains(place.name()), "{told}");
     assert!(Path::new(place.name()).is_file(), "what is there is left alone");
+}
+
+#[test]
+fn what_was_written_twice_is_one_and_what_another_wrote_is_not_overwritten() {
+    let objects = std::sync::Arc::new(object_store::memory::InMemory::new());
+    let place = Place::new(objects, "memory".to_owned()).expect("there are threads");
+    let manifest = taken(&place, 9).manifest;
+    // As after an answer that was lost.
+    place.complete(&manifest).expect("it is what is there");
+    let mut other = manifest.clone();
+    other.logic += 1;
+    place.complete(&other).expect("it is of the same history");
+    let manifest = newest(&place);
+    assert_eq!(manifest, other);
+    other.installation = Installation::new(2, [2; 10]);
+    let told = place.complete(&other).expect_err("another is there");
+    assert!(
+        !told.is_damage() && told.to_string().contains("another process"),
+        "{told}"
+    );
+    assert_eq!(newest(&place), manifest);
 }

@@ -11,7 +11,7 @@ use contract::log::{Epoch, History, Topic};
 use contract::time::Time;
 use generator::{Generator, Profile, Rng};
 use millrace_runtime::checkpoint::{Place, Policy, prune, trim_log};
-use millrace_runtime::{Checkpoints, Engine, EngineError, State};
+use millrace_runtime::{Checkpoints, Engine, EngineError, Progress, State};
 use object_store::ObjectStoreExt as _;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -23,6 +23,11 @@ fn seeds() -> std::ops::Range<u64> {
         .ok()
         .and_then(|seed| seed.parse().ok());
     from.map_or(0..8, |seed| seed..seed + 1)
+}
+
+/// The epoch of the newest checkpoint.
+fn held(progress: &Progress) -> Option<Epoch> {
+    progress.checkpoint.map(|held| held.id.epoch)
 }
 
 /// A shop that is stopped and started.
@@ -64,6 +69,7 @@ impl Shop {
                 keep: 3,
             },
             trims_log: false,
+            patience_ms: 0,
         });
         let (log, store) = (Arc::new(self.log.clone()), Box::new(self.store.clone()));
         let engine = Engine::start(log, store, Arc::new(self.clock.clone()), &options)?;
@@ -104,7 +110,7 @@ impl Shop {
     fn settle(&self) {
         let engine = self.engine.as_ref().expect("it runs");
         let ends = Topic::ALL.map(|topic| self.log.ends(topic.name()).expect("it is there"));
-        let has_all = |_: &millrace_runtime::Progress| {
+        let has_all = |_: &Progress| {
             let frontier = self.store.kept().frontier;
             frontier.is_some_and(|frontier| frontier.ends == ends)
         };
@@ -115,9 +121,9 @@ impl Shop {
     /// Waits for a checkpoint that is newer than `after`.
     fn checkpoint(&self, after: Option<Epoch>) -> Epoch {
         let engine = self.engine.as_ref().expect("it runs");
-        let progress = engine.wait(Duration::from_secs(60), |progress| progress.checkpoint > after);
-        assert!(progress.checkpoint > after, "no checkpoint: {progress:?}");
-        progress.checkpoint.expect("there is one")
+        let progress = engine.wait(Duration::from_secs(60), |progress| held(progress) > after);
+        assert!(held(&progress) > after, "no checkpoint: {progress:?}");
+        held(&progress).expect("there is one")
     }
 
     /// Copies what is new in the log to where nothing is ever trimmed.
@@ -264,7 +270,7 @@ fn the_log_is_not_trimmed_beyond_a_store_that_was_brought_back_as_it_was() {
     shop.settle();
     let older = shop.store.kept();
     let epoch = older.frontier.as_ref().map(|frontier| frontier.epoch);
-    while shop.engine.as_ref().expect("it runs").progress().checkpoint <= epoch {
+    while held(&shop.engine.as_ref().expect("it runs").progress()) <= epoch {
         shop.append(&mut generator, &mut rng);
         shop.settle();
     }
@@ -304,9 +310,7 @@ fn a_checkpoint_of_another_history_is_refused_not_mixed_in() {
     one.store = other.store;
     let refused = one.try_start(1).map(|()| {
         let engine = one.engine.as_ref().expect("it runs");
-        engine
-            .wait(Duration::from_secs(60), millrace_runtime::Progress::has_ended)
-            .state
+        engine.wait(Duration::from_secs(60), Progress::has_ended).state
     });
     match refused {
         Err(_) | Ok(State::Failed(_)) => {}

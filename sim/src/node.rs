@@ -17,7 +17,7 @@ use contract::log::{Binding, Epoch};
 use contract::time::Time;
 use generator::Rng;
 use pipelines::checkout::LOGIC_VERSION;
-use runtime::checkpoint::Place;
+use runtime::checkpoint::{Patience, Place};
 use runtime::chunk::Raw;
 use runtime::clock::Now;
 use runtime::conductor::{Conductor, ConductorError, Flight, Mark, Turn};
@@ -174,7 +174,8 @@ impl Node {
         let mut sink = store.sink().map_err(|error| down_of_store(&error))?;
         let found = sink.frontier().map_err(|error| down_of_store(&error))?;
         let place = takes.as_ref().map(|takes| &takes.place);
-        let start = restart::find(place, log, installation(), found.as_ref(), workers);
+        let patience = Patience::none();
+        let start = restart::find(place, log, installation(), found.as_ref(), workers, patience);
         let start = start.map_err(down_of_start)?;
         let conductor = Conductor::open(Arc::new(log.clone()), &me, Limits::default(), now, start.mark);
         let mut conductor = conductor.map_err(|error| down_of_log(&error))?;
@@ -200,7 +201,7 @@ impl Node {
         Ok(Node {
             me,
             workers,
-            begun: start.checkpoint.map(|id| (id.epoch, id.generation)),
+            begun: start.checkpoint.map(|held| (held.id.epoch, held.id.generation)),
             conductor,
             dataflow,
             visible: delivery.found().map(|(epoch, _)| epoch),

@@ -59,7 +59,6 @@ struct State {
     fault: Option<(u64, ObjectFault)>,
     /// The same, but counted from the next manifest on.
     fault_at_manifest: Option<(u64, ObjectFault)>,
-    fired: u64,
     crashed: bool,
     /// By path, what lies there.
     there: BTreeMap<String, Bytes>,
@@ -118,12 +117,6 @@ impl Objects {
     pub fn disarm(&self) {
         let mut state = self.state();
         (state.fault, state.fault_at_manifest) = (None, None);
-    }
-
-    /// How many calls went wrong so far.
-    #[must_use]
-    pub fn fired(&self) -> u64 {
-        self.state().fired
     }
 
     /// The machine stops: its processes reach nothing any more.
@@ -231,7 +224,6 @@ impl Objects {
                 return Ok(None);
             }
         };
-        state.fired += 1;
         match fault {
             ObjectFault::Fails => Err(failed("nothing was done")),
             ObjectFault::CrashBefore => {

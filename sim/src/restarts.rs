@@ -117,13 +117,8 @@ impl World {
         }
     }
 
-    /// That a process that has started began where it must. `disturbed`: reading checkpoints has failed.
-    pub(crate) fn check_begun(
-        &mut self,
-        begun: Option<(Epoch, u64)>,
-        must: Begins,
-        disturbed: bool,
-    ) -> Checked {
+    /// That a process that has started began where it must, whatever failed as it read checkpoints.
+    pub(crate) fn check_begun(&mut self, begun: Option<(Epoch, u64)>, must: Begins) -> Checked {
         match (begun, must) {
             (Some((epoch, _)), _) => {
                 self.reaches("a start after a checkpoint");
@@ -136,7 +131,7 @@ impl World {
             self.reaches("a start beside a damaged checkpoint");
         }
         let well = match must {
-            Begins::After(id) => begun == Some(id) || disturbed && begun < Some(id),
+            Begins::After(id) => begun == Some(id),
             Begins::WithTheFirst => begun.is_none(),
             Begins::Nowhere => false,
         };
@@ -170,12 +165,8 @@ impl World {
     }
 
     /// A process has found nothing to begin with.
-    pub(crate) fn no_beginning(&mut self, what: &str, must: Begins, disturbed: bool) -> Checked {
+    pub(crate) fn no_beginning(&mut self, what: &str, must: Begins) -> Checked {
         self.tell(format!("nothing to begin with: {what}"));
-        if disturbed {
-            self.reaches("a start fails with the checkpoints' place");
-            return Ok(());
-        }
         if must != Begins::Nowhere {
             return violated(format!(
                 "a start refuses, but could begin: {must:?}; it says: {what}"

@@ -155,7 +155,52 @@ pub const KEYS: &[Key] = &[
         "checkpoint.location",
         Kind::Text,
         "",
-        "Where checkpoints are kept: a directory; empty: `checkpoints` in the data directory.",
+        "Where checkpoints are kept: a directory, or s3://BUCKET/PREFIX (in a build with the feature s3); empty: \
+         `checkpoints` in the data directory. Each data directory needs a location of its own.",
+    ),
+    key(
+        "checkpoint.s3_endpoint",
+        Kind::Text,
+        "",
+        "The server of the bucket, such as https://s3.example.org:9000; empty: that of AWS for the region. Who we \
+         are comes from the AWS_ variables or the instance's metadata, never from here.",
+    ),
+    key(
+        "checkpoint.s3_region",
+        Kind::Token,
+        "",
+        "The region of the bucket; empty: what AWS_REGION says, else us-east-1.",
+    ),
+    key(
+        "checkpoint.s3_path_style",
+        Kind::Flag,
+        "true",
+        "Whether the bucket stands in the path of requests, as most servers that are not AWS want it, rather than \
+         in the host's name.",
+    ),
+    key(
+        "checkpoint.s3_allow_http",
+        Kind::Flag,
+        "false",
+        "Whether the server may be reached unencrypted where it is not this machine.",
+    ),
+    key(
+        "checkpoint.timeout_s",
+        Kind::Number(1, 3600),
+        "60",
+        "How long a request to the bucket may take, its answer included.",
+    ),
+    key(
+        "checkpoint.retries",
+        Kind::Number(0, 100),
+        "4",
+        "How often a request to the bucket that fails, but may not fail again, is sent again.",
+    ),
+    key(
+        "checkpoint.patience_s",
+        Kind::Number(0, 86_400),
+        "60",
+        "How long a start asks again for checkpoints that it can't read for the moment, before it gives up.",
     ),
     key(
         "checkpoint.interval_s",

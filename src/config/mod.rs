@@ -3,14 +3,13 @@
 //! One table ([`keys`]) says what there is. A value that is not what it may be, and a key that does not exist,
 //! is refused with key, value, where it was said, and what is expected. Nothing starts half-configured.
 
+mod checkpoints;
 mod keys;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use runtime::Checkpoints;
-use runtime::checkpoint::{Place, Policy};
 use streams::embedded::Fsync;
 use streams::timeline::Limits;
 
@@ -144,6 +143,10 @@ impl Config {
         value.expect("a setting that is asked for is in the table")
     }
 
+    fn flag(&self, name: &str) -> bool {
+        self.text(name) == "true"
+    }
+
     fn number(&self, name: &str) -> u64 {
         let number = self.text(name).parse();
         number.expect("a number was checked when it was set")
@@ -193,38 +196,6 @@ impl Config {
     /// Bytes of the view store's write-ahead log, at most.
     pub fn wal_bytes_max(&self) -> u64 {
         self.number("store.wal_mib_max") << 20
-    }
-
-    /// Where checkpoints are kept, and when they are taken; none if they are not.
-    pub fn checkpoints(&self) -> Result<Option<Checkpoints>, Failure> {
-        let interval_s = self.number("checkpoint.interval_s");
-        if interval_s == 0 {
-            return Ok(None);
-        }
-        let policy = Policy {
-            interval_ms: interval_s * 1000,
-            records_max: self.number("checkpoint.records_max"),
-            keep: self.checkpoints_kept(),
-        };
-        Ok(Some(Checkpoints {
-            place: self.checkpoint_place()?,
-            policy,
-            trims_log: self.text("checkpoint.trim_log") == "true",
-        }))
-    }
-
-    /// Where checkpoints are kept.
-    pub fn checkpoint_place(&self) -> Result<Place, Failure> {
-        let place = match self.text("checkpoint.location") {
-            "" => self.data().join("checkpoints"),
-            path => PathBuf::from(path),
-        };
-        Place::directory(&place).map_err(|error| Failure::Undone(error.to_string()))
-    }
-
-    /// How many checkpoints are kept.
-    pub fn checkpoints_kept(&self) -> usize {
-        usize::try_from(self.number("checkpoint.keep")).unwrap_or(usize::MAX)
     }
 
     /// Where the API listens: an address or a host's name, and a port.

@@ -160,7 +160,7 @@ fn replayed(
 ) -> Result<bool, Failure> {
     let data = Data::make(place.path())?;
     let replay = Replay::begin(&data.log_as(config)?, import, args.speed)?;
-    let up = Running::start(config, listener.again()?, Some(BUSY), &[])?;
+    let up = Running::start(config, listener.again()?, Some(BUSY), &[], signals)?;
     if args.speed != Speed::Max {
         let url = format!("http://{}", reached(up.address()));
         print(&format!(
@@ -189,7 +189,7 @@ fn live(
     import: &Import,
     signals: &Signals,
 ) -> Result<(), Failure> {
-    let mut up = Running::start(config, listener, None, &[])?;
+    let mut up = Running::start(config, listener, None, &[], signals)?;
     let mut watch = Watch::default();
     while up.progress().state != State::Live && !signals.stop() && up.look(&mut watch) {}
     let epoch = up.progress().visible.map_or(0, |(epoch, _)| epoch.0);

@@ -101,9 +101,13 @@ fn oldest(
     };
     found.retain(is_usable);
     while let Some(oldest) = found.pop() {
-        match restart::read(place, &oldest, threads) {
+        let manifest = oldest.whole().expect("what can be used is whole");
+        match restart::read(place, manifest, threads) {
             Ok(start) => return Ok(start),
-            Err(error) => tracing::warn!(checkpoint = %oldest.id, %error, "passed over"),
+            Err(error) if error.is_damage() => {
+                tracing::warn!(checkpoint = %oldest.id, %error, "passed over");
+            }
+            Err(error) => return Err(undone(error)),
         }
     }
     Err(Failure::Undone(format!(

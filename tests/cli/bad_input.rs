@@ -246,3 +246,17 @@ fn kill_points_are_not_in_the_default_build() {
         assert!(!there, "{name}");
     }
 }
+
+#[cfg(not(feature = "s3"))]
+#[test]
+fn a_build_without_buckets_says_which_feature_has_them() {
+    let settings = crate::common::scratch(
+        "bucket.toml",
+        b"[checkpoint]\nlocation = \"s3://shop/checkpoints\"\n",
+    );
+    let settings = settings.to_str().expect("the path is UTF-8");
+    for command in [&["config", "check"][..], &["up", "--listen", "127.0.0.1:0"]] {
+        let refused = millrace(&[command, &["--config", settings]].concat());
+        assert_refused(&refused, 2, &["s3://shop/checkpoints", "--features s3"]);
+    }
+}

@@ -14,6 +14,8 @@ mod log;
 mod python;
 mod rebuild;
 mod reference;
+#[cfg(feature = "s3")]
+mod s3;
 mod up;
 
 use std::path::Path;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::process::{Ended, cargo, limited, passes, target_dir};
 use crate::summary::Summary;
-use crate::{Failure, Outcome, crash, fuzz, root, schemathesis, test};
+use crate::{Failure, Outcome, crash, fuzz, root, schemathesis, services, test};
 
 /// Seconds for each fuzz target.
 const FUZZ_SECONDS: u64 = 5;
@@ -40,6 +40,11 @@ pub fn run() -> Outcome {
     });
     summary.step_unless(fuzz::hindrance(), "formatting and lints of fuzz", fuzz::lints);
     summary.step("tests", || test::run(FUZZ_SECONDS));
+    summary.step_unless(
+        services::hindrance("s3"),
+        "checkpoints in a bucket",
+        services::test_s3,
+    );
     summary.step("simulator: 3,000 seeds", || simulator(&["--seeds", "0..3000"]));
     summary.step("simulator: every planted bug is found", || {
         simulator(&["--canary", "all"])

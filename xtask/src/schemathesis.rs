@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::process::{Ended, cargo, limited, passes, succeeds, target_dir};
-use crate::{Failure, Outcome, root};
+use crate::{Failure, Outcome, root, venv};
 
 /// How long it may take; an operation that never answers shall be found, not waited for.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -56,30 +56,7 @@ pub fn hindrance() -> Option<String> {
 
 /// Installs what is pinned, unless it is there.
 fn install() -> Outcome {
-    let (wanted, venv) = (folder().join("requirements.txt"), place().join("venv"));
-    let installed = venv.join("installed.txt");
-    let text = fs::read(&wanted).map_err(Failure::of_file(&wanted))?;
-    if fs::read(&installed).is_ok_and(|there| there == text) {
-        return Ok(());
-    }
-    let mut python = Command::new("python3");
-    let made = succeeds(python.args(["-m", "venv", "--clear"]).arg(&venv));
-    if !made.unwrap_or(false) {
-        return Err(Failure::Found(
-            "there is no python3 that makes environments".to_owned(),
-        ));
-    }
-    let mut pip = Command::new(venv.join("bin/python"));
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--requirement",
-    ]);
-    passes(pip.arg(&wanted), "pip can't install it")?;
-    fs::write(&installed, text).map_err(Failure::of_file(&installed))
+    venv::install(&place().join("venv"), &folder().join("requirements.txt"))
 }
 
 /// Runs the command.

@@ -13,7 +13,7 @@ use serde_json::json;
 use sinks::read::Select;
 
 use crate::answer::{Answer, of_type, plain};
-use crate::app::App;
+use crate::app::{App, Status};
 use crate::metrics::Page;
 use crate::openapi;
 use crate::problem::{Kind, Problem};
@@ -40,6 +40,12 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Answer {
         "clock": frontier.map(|at| at.clock.to_string()),
         "decided": status.decided,
         "handed_out": status.handed_out,
+        "checkpoint": {
+            "epoch": status.checkpoint.map(|held| held.epoch),
+            "clock": status.checkpoint.map(|held| held.clock.to_string()),
+            "failures": status.checkpoint_failures,
+            "failed": status.checkpoint_failed,
+        },
     });
     Ok(plain(code, &answer))
 }
@@ -84,9 +90,7 @@ fn frontier(app: &App, page: &mut Page) {
         "That epoch's clock, since 1970.",
         seconds(clock_ms),
     );
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now_ms = i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX);
-    let lag = if epoch == 0 { 0 } else { (now_ms - clock_ms).max(0) };
+    let lag = if epoch == 0 { 0 } else { age_ms(clock_ms) };
     page.gauge(
         "frontier_lag_seconds",
         "How far that clock is behind the wall clock.",
@@ -138,6 +142,53 @@ fn labelled(page: &mut Page, name: &str, help: &str, labels: &[(&str, &str)], va
     }
 }
 
+/// How far a clock is behind the wall clock, in milliseconds.
+fn age_ms(clock_ms: i64) -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now_ms = i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX);
+    now_ms.saturating_sub(clock_ms).max(0)
+}
+
+/// The newest checkpoint. Without one the families have no sample: an age of 0 would look like a fresh one.
+fn checkpoint(status: &Status, page: &mut Page) {
+    let held = status.checkpoint.as_ref();
+    let took_ms = held.and_then(|held| i64::try_from(held.took_ms?).ok());
+    let samples = [
+        (
+            "checkpoint_epoch",
+            "The epoch that the newest checkpoint stands at.",
+            held.map(|held| held.epoch.to_string()),
+        ),
+        (
+            "checkpoint_age_seconds",
+            "How far that epoch's clock is behind the wall clock.",
+            held.map(|held| seconds(age_ms(held.clock.ms()))),
+        ),
+        (
+            "checkpoint_bytes",
+            "Bytes of the newest checkpoint, as they lie there.",
+            held.map(|held| held.bytes.to_string()),
+        ),
+        (
+            "checkpoint_seconds",
+            "Time that the last checkpoint took.",
+            took_ms.map(seconds),
+        ),
+    ];
+    for (name, help, value) in samples {
+        page.family(name, "gauge", help);
+        if let Some(value) = value {
+            page.sample(name, &[], value);
+        }
+    }
+    page.family(
+        "checkpoint_failures_total",
+        "counter",
+        "Checkpoints that could not be taken.",
+    );
+    page.sample("checkpoint_failures_total", &[], status.checkpoint_failures);
+}
+
 fn seconds(ms: i64) -> String {
     format!("{}.{:03}", ms / 1000, ms % 1000)
 }
@@ -165,6 +216,7 @@ fn queues(app: &App, page: &mut Page) {
         &[("queue", "commands")],
         app.appender.waiting_bytes(),
     );
+    checkpoint(&status, page);
     page.family("size_bytes", "gauge", "What lies on disk.");
     for (what, bytes) in (app.sizes)() {
         page.sample("size_bytes", &[("what", what)], bytes);

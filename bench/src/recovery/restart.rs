@@ -52,7 +52,12 @@ pub(super) fn restart(directory: &Path) -> Result<Vec<Figure>, String> {
     let engine = engine(directory, &log, true, due, clock)?;
     let read_s = start.elapsed().as_secs_f64();
     let bound = engine.bound();
-    let from = engine.progress().checkpoint.ok_or("there is no checkpoint")?;
+    let from = engine
+        .progress()
+        .checkpoint
+        .ok_or("there is no checkpoint")?
+        .id
+        .epoch;
     // The store stood at the log's end: it is where the job has come there, too.
     let done = engine.wait(PATIENCE, |p| p.decided >= bound && visible(p) >= bound);
     if let State::Failed(why) = done.state {

@@ -14,18 +14,24 @@
 //!
 //! It is not a backup: the view store and the log are not in it.
 
+mod answer;
+mod bucket;
+mod call;
 mod choose;
 mod error;
 mod load;
 mod manifest;
+mod patience;
 mod place;
 mod take;
 mod trim;
 
+pub use bucket::{Bucket, is_bucket};
 pub use choose::{Choice, Facts, Refusal, choose};
-pub use error::CheckpointError;
+pub use error::{CheckpointError, Trouble};
 pub use load::load;
 pub use manifest::{FORMAT, Id, Manifest, PartFile};
+pub use patience::Patience;
 pub use place::{Found, Place};
 pub use take::{Due, Policy, Source, Take, TakeError, Taken, prune, take};
 pub use trim::{Trimmed, trim_log};

@@ -1,23 +1,24 @@
 //! Where checkpoints lie: a directory, or a bucket.
 //!
-//! `ID/NAME.lz4` for each part, `ID/manifest` last. Calls block; a call that gets no answer in time fails.
+//! `ID/NAME.lz4` for each part, `ID/manifest` last. Calls block; a call that gets no answer in time fails, and
+//! so does one that is waited for when somebody asks to stop.
 
 use std::fmt;
-use std::future::Future;
-use std::path::Path as File;
+use std::path::{Path as File, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _};
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::error::CheckpointError;
+use super::answer::{Unmet, one_line};
+use super::call::Calls;
+use super::error::{CheckpointError, Trouble};
 use super::manifest::{Id, Manifest, PartFile, Unreadable, is_name};
 
-/// The longest that an object may take.
-const ANSWER: Duration = Duration::from_secs(120);
 /// Before compression a part is not greater, whatever its manifest says.
 const RAW_BYTES_MAX: u64 = 1 << 30;
 const MANIFEST: &str = "manifest";
@@ -27,8 +28,9 @@ const MANIFEST: &str = "manifest";
 pub struct Place {
     /// A directory is made, and opened, when the first object is written.
     store: Arc<OnceLock<Arc<dyn ObjectStore>>>,
-    name: String,
-    runtime: Arc<tokio::runtime::Runtime>,
+    /// The directory, if it is one.
+    directory: Option<PathBuf>,
+    calls: Calls,
 }
 
 /// A checkpoint that was found.
@@ -50,7 +52,7 @@ impl Found {
 
 impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
+        f.write_str(self.name())
     }
 }
 
@@ -61,9 +63,14 @@ impl Place {
     /// # Errors
     /// If it is something else.
     pub fn directory(path: &File) -> Result<Place, CheckpointError> {
-        let place = Place::named(path.display().to_string())?;
+        let place = Place {
+            directory: Some(path.to_owned()),
+            ..Place::named(path.display().to_string())?
+        };
         if path.exists() && !path.is_dir() {
-            return Err(place.failed("it is not a directory".to_owned()));
+            return Err(place
+                .calls
+                .trouble(Trouble::Unusable, "it is not a directory".to_owned()));
         }
         Ok(place)
     }
@@ -81,25 +88,30 @@ impl Place {
     }
 
     fn named(name: String) -> Result<Place, CheckpointError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        match runtime {
-            Ok(runtime) => Ok(Place {
-                store: Arc::default(),
-                name,
-                runtime: Arc::new(runtime),
-            }),
-            Err(error) => Err(CheckpointError::Place {
-                place: name,
-                what: error.to_string(),
-            }),
-        }
+        Ok(Place {
+            store: Arc::default(),
+            directory: None,
+            calls: Calls::new(name)?,
+        })
     }
 
-    fn failed(&self, what: String) -> CheckpointError {
-        CheckpointError::Place {
-            place: self.name.clone(),
-            what,
-        }
+    /// The same place; the longest that one call may take.
+    #[must_use]
+    pub fn answers_in(self, answer: Duration) -> Place {
+        let calls = self.calls.answered_in(answer);
+        Place { calls, ..self }
+    }
+
+    /// The same place; nothing is waited for any longer once `stop` is true.
+    #[must_use]
+    pub fn until(self, stop: Arc<AtomicBool>) -> Place {
+        let calls = self.calls.until(stop);
+        Place { calls, ..self }
+    }
+
+    /// Whether somebody asks to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.calls.is_stopping()
     }
 
     /// What objects are kept in; none if there is nothing yet, and nothing is to be written.
@@ -107,14 +119,15 @@ impl Place {
         if let Some(store) = self.store.get() {
             return Ok(Some(store.as_ref()));
         }
-        let path = File::new(&self.name);
+        let path = self.directory.as_deref().expect("what is no directory is open");
+        let failed = |text: &str| self.calls.trouble(Trouble::Failed, one_line(text));
         if writes {
-            std::fs::create_dir_all(path).map_err(|error| self.failed(error.to_string()))?;
+            std::fs::create_dir_all(path).map_err(|error| failed(&error.to_string()))?;
         } else if !path.exists() {
             return Ok(None);
         }
         let store = LocalFileSystem::new_with_prefix(path);
-        let store = store.map_err(|error| self.failed(one_line(&error.to_string())))?;
+        let store = store.map_err(|error| failed(&error.to_string()))?;
         let store = self.store.get_or_init(|| Arc::new(store.with_fsync(true)));
         Ok(Some(store.as_ref()))
     }
@@ -144,7 +157,7 @@ impl Place {
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        self.calls.name()
     }
 
     /// All checkpoints, complete or not, newest first.
@@ -155,7 +168,9 @@ impl Place {
         let Some(store) = self.store(false)? else {
             return Ok(Vec::new());
         };
-        let listed = self.run(store.list_with_delimiter(None))?;
+        let listed = self
+            .calls
+            .ask("listing", "what is there", store.list_with_delimiter(None))?;
         let names = listed.common_prefixes.iter().filter_map(|path| path.filename());
         let mut ids: Vec<Id> = names.filter_map(Id::parse).collect();
         ids.sort_unstable();
@@ -169,16 +184,7 @@ impl Place {
     }
 
     fn manifest(&self, id: Id) -> Result<Option<Result<Manifest, CheckpointError>>, CheckpointError> {
-        let path = object(id, MANIFEST);
-        let store = self.written()?;
-        let read = async {
-            match store.get(&path).await {
-                Ok(found) => found.bytes().await.map(Some),
-                Err(object_store::Error::NotFound { .. }) => Ok(None),
-                Err(error) => Err(error),
-            }
-        };
-        let Some(bytes) = self.run(read)? else {
+        let Some(bytes) = self.read(&object(id, MANIFEST))? else {
             return Ok(None);
         };
         let manifest = Manifest::decode(&bytes).map_err(|why| self.unreadable(id, why));
@@ -192,10 +198,21 @@ impl Place {
         Ok(Some(manifest))
     }
 
+    /// The bytes of an object; none if there is none.
+    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, CheckpointError> {
+        let store = self.written()?;
+        let call = async { store.get(path).await?.bytes().await };
+        match self.calls.run("reading", path.as_ref(), call)? {
+            Ok(bytes) => Ok(Some(bytes.into())),
+            Err(Unmet::Missing) => Ok(None),
+            Err(unmet) => Err(self.calls.unmet("reading", path.as_ref(), unmet)),
+        }
+    }
+
     fn unreadable(&self, id: Id, why: Unreadable) -> CheckpointError {
         match why {
             Unreadable::Format(found) => CheckpointError::Format {
-                place: self.name.clone(),
+                place: self.name().to_owned(),
                 id: id.to_string(),
                 found,
             },
@@ -206,7 +223,7 @@ impl Place {
     /// Says that a checkpoint is damaged.
     pub(crate) fn damaged(&self, id: Id, what: String) -> CheckpointError {
         CheckpointError::Damaged {
-            place: self.name.clone(),
+            place: self.name().to_owned(),
             id: id.to_string(),
             what,
         }
@@ -226,7 +243,8 @@ impl Place {
             checksum: xxh3_128(&bytes),
         };
         let path = part_object(id, name);
-        self.run(self.written()?.put(&path, bytes.into()))?;
+        self.calls
+            .ask("writing", path.as_ref(), self.written()?.put(&path, bytes.into()))?;
         Ok(part)
     }
 
@@ -237,15 +255,7 @@ impl Place {
     pub fn get(&self, id: Id, part: &PartFile) -> Result<Vec<u8>, CheckpointError> {
         let damaged = |what: &str| self.damaged(id, format!("part {} {what}", part.name));
         let path = part_object(id, &part.name);
-        let store = self.written()?;
-        let read = async {
-            match store.get(&path).await {
-                Ok(found) => found.bytes().await.map(Some),
-                Err(object_store::Error::NotFound { .. }) => Ok(None),
-                Err(error) => Err(error),
-            }
-        };
-        let bytes = self.run(read)?.ok_or_else(|| damaged("is missing"))?;
+        let bytes = self.read(&path)?.ok_or_else(|| damaged("is missing"))?;
         if bytes.len() as u64 != part.bytes {
             return Err(damaged("has another length than when it was written"));
         }
@@ -259,14 +269,35 @@ impl Place {
             .ok_or_else(|| damaged("can't be decompressed"))
     }
 
-    /// Writes the manifest: from now on the checkpoint exists.
+    /// Writes the manifest: from now on the checkpoint exists. In a bucket it is written where there is none:
+    /// what another history wrote there is not overwritten, what ours wrote is made anew.
     ///
     /// # Errors
-    /// If the place does not take it.
+    /// If the place does not take it, or another history's is there.
     pub fn complete(&self, manifest: &Manifest) -> Result<(), CheckpointError> {
         let path = object(manifest.id, MANIFEST);
-        self.run(self.written()?.put(&path, manifest.encode().into_bytes().into()))?;
-        Ok(())
+        let name = path.as_ref();
+        let payload = PutPayload::from(manifest.encode().into_bytes());
+        let store = self.written()?;
+        let overwrite = || self.calls.ask("writing", name, store.put(&path, payload.clone()));
+        if self.directory.is_some() {
+            return overwrite().map(drop);
+        }
+        let created = store.put_opts(&path, payload.clone(), PutMode::Create.into());
+        let (failed, is_taken) = match self.calls.run("writing", name, created) {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(Unmet::Unable)) => return overwrite().map(drop),
+            Ok(Err(unmet)) => (self.calls.unmet("writing", name, unmet), unmet == Unmet::Taken),
+            Err(error) => (error, false),
+        };
+        // One that is sent again, or whose answer is lost, may have arrived before.
+        let there = self.manifest(manifest.id).ok().flatten();
+        match there {
+            Some(Ok(there)) if there == *manifest => Ok(()),
+            Some(Ok(there)) if is_taken && !is_of_one_history(&there, manifest) => Err(failed),
+            Some(_) if is_taken => overwrite().map(drop),
+            _ => Err(failed),
+        }
     }
 
     /// Copies a complete checkpoint to another place: it is read as a start would read it.
@@ -290,34 +321,21 @@ impl Place {
         let Some(store) = self.store(false)? else {
             return Ok(());
         };
-        self.run(async {
+        let folder = Path::from(id.to_string());
+        let removed = async {
             absent(store.delete(&object(id, MANIFEST)).await)?;
-            let listed = store
-                .list_with_delimiter(Some(&Path::from(id.to_string())))
-                .await?;
+            let listed = store.list_with_delimiter(Some(&folder)).await?;
             for object in listed.objects {
                 absent(store.delete(&object.location).await)?;
             }
             Ok(())
-        })?;
-        // What is left is an empty folder, if it is a directory at all; buckets have none.
-        let _ = std::fs::remove_dir(File::new(&self.name).join(id.to_string()));
-        Ok(())
-    }
-
-    fn run<T>(&self, call: impl Future<Output = object_store::Result<T>>) -> Result<T, CheckpointError> {
-        let answered = self
-            .runtime
-            .block_on(async { tokio::time::timeout(ANSWER, call).await });
-        let what = match answered {
-            Ok(Ok(done)) => return Ok(done),
-            Ok(Err(error)) => one_line(&error.to_string()),
-            Err(_) => format!("no answer in {} s", ANSWER.as_secs()),
         };
-        Err(CheckpointError::Place {
-            place: self.name.clone(),
-            what,
-        })
+        self.calls.ask("removing", folder.as_ref(), removed)?;
+        if let Some(directory) = &self.directory {
+            // What is left is an empty folder.
+            let _ = std::fs::remove_dir(directory.join(id.to_string()));
+        }
+        Ok(())
     }
 }
 
@@ -329,14 +347,15 @@ fn part_object(id: Id, name: &str) -> Path {
     object(id, &format!("{name}.lz4"))
 }
 
+/// Whether two manifests of one epoch tell of the same records, decided alike.
+fn is_of_one_history(a: &Manifest, b: &Manifest) -> bool {
+    (a.installation, a.digest) == (b.installation, b.digest)
+}
+
 /// What is not there need not be removed.
 fn absent(done: object_store::Result<()>) -> object_store::Result<()> {
     match done {
         Err(object_store::Error::NotFound { .. }) => Ok(()),
         done => done,
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -105,8 +105,8 @@ pub struct Take {
 pub struct Taken {
     /// What was written.
     pub manifest: Manifest,
-    /// What was removed.
-    pub removed: Vec<Id>,
+    /// What was removed; or why not all that is not kept could be, which is tried again after the next.
+    pub removed: Result<Vec<Id>, CheckpointError>,
 }
 
 /// Why no checkpoint was taken.
@@ -125,7 +125,8 @@ pub enum TakeError {
 /// asked before each part, that we are to stop.
 ///
 /// # Errors
-/// If the place fails. What was written of the checkpoint is removed, as far as that can be done.
+/// If the place fails. What was written of the checkpoint is removed, as far as that can be done; the rest by
+/// the next one that is taken.
 pub fn take(
     place: &Place,
     keep: usize,
@@ -144,7 +145,7 @@ pub fn take(
     let Some(manifest) = done? else {
         return Ok(None);
     };
-    let removed = prune(place, keep, Some(id.epoch))?;
+    let removed = prune(place, keep, Some(id.epoch));
     Ok(Some(Taken { manifest, removed }))
 }
 

@@ -19,7 +19,7 @@ use super::{Checkpoints, EngineError, spawn};
 use crate::checkpoint::{self, Manifest, Take, Taken};
 use crate::conductor::Mark;
 use crate::delivery::Stand;
-use crate::progress::Shared;
+use crate::progress::{Held, Shared};
 use crate::state::Still;
 
 /// How often it is looked whether the view store has come as far.
@@ -87,15 +87,16 @@ impl Checkpointing {
             let epoch = stand.binding.epoch;
             let begun = Instant::now();
             let done = self.take(&mark, stand);
-            let place = &self.how.place;
-            match done.and_then(|taken| taken.map(|taken| self.trim(&taken).map(|()| taken)).transpose()) {
-                Ok(Some(taken)) => self.tell(epoch, begun, &taken),
-                Ok(None) => tracing::info!(epoch = epoch.0, "a checkpoint was given up: stopping"),
-                Err(error) => {
-                    tracing::warn!(epoch = epoch.0, place = place.name(), %error, "no checkpoint was taken");
-                    self.shared
-                        .update(|progress| progress.checkpoint_failed = Some(error.clone()));
+            match done {
+                Ok(Some(taken)) => {
+                    self.tell(epoch, begun, &taken);
+                    self.tidy(&taken);
                 }
+                Ok(None) => tracing::info!(epoch = epoch.0, "a checkpoint was given up: stopping"),
+                Err(_) if self.stop.load(Ordering::Relaxed) => {
+                    tracing::info!(epoch = epoch.0, "a checkpoint was given up: stopping");
+                }
+                Err(error) => self.failed(epoch, error),
             }
             self.busy.store(false, Ordering::Relaxed);
         }
@@ -134,30 +135,41 @@ impl Checkpointing {
         }
     }
 
-    /// Gives up what the log needs no longer, if that is wanted.
-    fn trim(&self, taken: &Taken) -> Result<(), String> {
+    /// Gives up what is needed no longer. What can't be given up now is after the next checkpoint.
+    fn tidy(&self, taken: &Taken) {
+        if let Err(error) = &taken.removed {
+            tracing::warn!(%error, "older checkpoints were not all removed");
+        }
         if !self.how.trims_log {
-            return Ok(());
+            return;
         }
         let Manifest { installation, id, .. } = &taken.manifest;
         let place = &self.how.place;
         let trimmed = checkpoint::trim_log(self.log.as_ref(), place, *installation, Some(id.epoch));
-        trimmed.map(|_| ())
+        if let Err(error) = trimmed {
+            tracing::warn!(%error, "the log was not trimmed");
+        }
+    }
+
+    fn failed(&self, epoch: Epoch, error: String) {
+        let place = self.how.place.name();
+        tracing::warn!(epoch = epoch.0, place, %error, "no checkpoint was taken");
+        self.shared.update(|progress| {
+            progress.checkpoint_failures += 1;
+            progress.checkpoint_failed = Some(error);
+        });
     }
 
     fn tell(&self, epoch: Epoch, begun: Instant, taken: &Taken) {
         let (bytes, parts) = (taken.manifest.bytes(), taken.manifest.parts.len());
         let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(
-            epoch = epoch.0,
-            bytes,
-            parts,
-            ms,
-            removed = taken.removed.len(),
-            "checkpoint"
-        );
+        let removed = taken.removed.as_ref().map_or(0, Vec::len);
+        tracing::info!(epoch = epoch.0, bytes, parts, ms, removed, "checkpoint");
         self.shared.update(|progress| {
-            progress.checkpoint = Some(epoch);
+            progress.checkpoint = Some(Held {
+                took_ms: Some(ms),
+                ..Held::of(&taken.manifest)
+            });
             progress.checkpoint_failed = None;
         });
     }

@@ -29,11 +29,11 @@ use contract::installation::Installation;
 use contract::log::{Binding, Epoch, Position};
 use pipelines::checkout::LOGIC_VERSION;
 use sinks::decide::Ours;
-use sinks::{Sink, SinkError};
+use sinks::{Frontier, Sink, SinkError};
 use streams::Log;
 use streams::timeline::{self, Limits};
 
-use crate::checkpoint::{Due, Place, Policy};
+use crate::checkpoint::{Due, Patience, Place, Policy};
 use crate::clock::Clock;
 use crate::conductor::{Conductor, ConductorError, Mark, check_skips};
 use crate::dataflow::{Dataflow, WORKERS_MAX, Yield};
@@ -41,7 +41,7 @@ use crate::delivery::Delivery;
 use crate::latency::Latencies;
 use crate::progress::{Progress, Shared, State};
 use crate::queue::Depth;
-use crate::restart::{self, RestartError};
+use crate::restart::{self, RestartError, Start};
 use checkpointing::Checkpointing;
 use conducting::Conducting;
 use delivering::Delivering;
@@ -81,6 +81,8 @@ pub struct Checkpoints {
     pub policy: Policy,
     /// Whether the log is trimmed up to the oldest of them.
     pub trims_log: bool,
+    /// How long a start asks again where it gets no answer, in milliseconds.
+    pub patience_ms: u64,
 }
 
 /// Why it could not start.
@@ -143,13 +145,7 @@ impl Engine {
             return Err(EngineError::Workers(options.workers));
         }
         let found = store.frontier()?;
-        let start = restart::find(
-            options.checkpoints.as_ref().map(|how| &how.place),
-            log.as_ref(),
-            options.installation,
-            found.as_ref(),
-            options.workers,
-        )?;
+        let start = begin(log.as_ref(), found.as_ref(), options)?;
         let now = clock.now();
         let mut conductor = Conductor::open(Arc::clone(&log), &options.me, options.limits, now, start.mark)?;
         if let Some(until) = options.until {
@@ -177,7 +173,7 @@ impl Engine {
         shared.update(|progress| {
             progress.visible = delivery.found();
             progress.deadline = start.state.next_deadline();
-            progress.checkpoint = start.checkpoint.map(|id| id.epoch);
+            progress.checkpoint = start.checkpoint;
         });
         let chunks = Depth::default();
         let (tell, heard) = channel();
@@ -187,7 +183,10 @@ impl Engine {
         let (stop, accept, busy): (Arc<AtomicBool>, _, _) = (Arc::default(), Arc::default(), Arc::default());
         let checkpointing = options.checkpoints.clone().map(|how| Checkpointing {
             log: Arc::clone(&log),
-            how,
+            how: Checkpoints {
+                place: how.place.until(Arc::clone(&stop)),
+                ..how
+            },
             installation: options.installation,
             generation: conductor.generation().number,
             hold,
@@ -297,6 +296,20 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Finds where to begin.
+fn begin(log: &dyn Log, found: Option<&Frontier>, options: &Options) -> Result<Start, RestartError> {
+    let how = options.checkpoints.as_ref();
+    let patience = Duration::from_millis(how.map_or(0, |how| how.patience_ms));
+    restart::find(
+        how.map(|how| &how.place),
+        log,
+        options.installation,
+        found,
+        options.workers,
+        Patience::of(patience),
+    )
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, EngineError> {
