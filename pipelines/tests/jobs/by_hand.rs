@@ -293,11 +293,7 @@ fn what_was_sold_stays_with_the_category_of_its_time_when_a_product_moves() {
         log.bind();
     }
     let tables = log.views();
-    let units: Vec<_> = tables
-        .rows(View::RevenueByCategory)
-        .iter()
-        .map(|(key, _)| key.clone())
-        .collect();
+    let units: Vec<_> = tables.rows(View::RevenueByCategory).keys().collect();
     assert_eq!(units.len(), 2, "{units:?}");
 }
 
