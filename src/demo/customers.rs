@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bench::draw::Random;
 use contract::log::Topic;
-use importers::online_retail::CURRENCY;
+use importers::online_retail::{CURRENCY, life};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
@@ -39,6 +39,8 @@ const RECEIPT: u64 = 60;
 const QUOTA: u64 = 20;
 /// Orders that may still be cancelled, or returned in part.
 const KEPT_MAX: usize = 50;
+/// Of 100 carts so many are left behind.
+const LEFT: u64 = 35;
 /// After a failure.
 const BREATH: Duration = Duration::from_secs(1);
 
@@ -148,11 +150,13 @@ impl Customers {
     /// What somebody does next.
     async fn act(&mut self) -> Result<(), Failure> {
         match self.shop.random().below(100) {
-            0..60 => self.order().await,
+            0..48 => self.order().await,
+            48..60 => self.shop_with_a_cart().await,
             60..70 => self.claim().await,
-            70..78 => self.top_up().await,
-            78..86 => self.cancel().await,
-            86..92 => self.cancel_a_line().await,
+            70..76 => self.top_up().await,
+            76..83 => self.cancel().await,
+            83..88 => self.cancel_a_line().await,
+            88..94 => self.review().await,
             _ => {
                 let products = self.shop.products().len() as u64;
                 let index = usize::try_from(self.shop.random().below(products)).unwrap_or(0);
@@ -196,6 +200,11 @@ impl Customers {
                 .and_modify(|balance| *balance -= wallet);
         }
         let reply = self.post("/v1/orders", &value).await?;
+        self.placed(order, &reply).await
+    }
+
+    /// What follows an order, whatever way it was placed.
+    async fn placed(&mut self, order: Order, reply: &Reply) -> Result<(), Failure> {
         self.told.orders += 1;
         if reply.status != 201 {
             self.told.refused += 1;
@@ -212,6 +221,50 @@ impl Customers {
         if self.kept.len() < KEPT_MAX {
             self.kept.push(order);
         }
+        Ok(())
+    }
+
+    /// Fills a cart, and mostly checks out what is in it, at the prices of the moment.
+    async fn shop_with_a_cart(&mut self) -> Result<(), Failure> {
+        let order = self.shop.order();
+        let customer = order.customer.clone();
+        let mut filled = String::new();
+        for line in &order.lines {
+            let value = json!({
+                "type": "cart_item_set", "customer_id": customer, "sku": line["sku"],
+                "quantity": line["quantity"],
+            });
+            let reply = self.append(&Record::new(Topic::Carts, &customer, &value)).await?;
+            filled = reply.json()["token"].as_str().unwrap_or_default().to_owned();
+        }
+        if self.shop.random().below(100) < LEFT {
+            return Ok(());
+        }
+        let path = format!("/v1/carts/{customer}/checkout");
+        let ask = Ask::post(path, &json!({"order_id": order.id})).with("prefer", "wait=5");
+        // The cart as it is with all of that in it.
+        let reply = self.client.send(&ask.with("millrace-after", filled)).await?;
+        self.placed(order, &reply).await
+    }
+
+    /// Says what somebody thinks of what they bought.
+    async fn review(&mut self) -> Result<(), Failure> {
+        let bought = self.kept.len() as u64;
+        if bought == 0 {
+            return Ok(());
+        }
+        let at = usize::try_from(self.shop.random().below(bought)).unwrap_or(0);
+        let (order_id, customer) = (self.kept[at].id.clone(), self.kept[at].customer.clone());
+        let sku = self.kept[at].lines[0]["sku"].clone();
+        let random = self.shop.random();
+        let rating = life::rating(random.below(100));
+        let text = life::review(rating, random.below(2) == 0, random.below(1 << 32));
+        let id = self.id("review");
+        let value = json!({
+            "type": "review_posted", "review_id": id, "customer_id": customer, "sku": sku,
+            "rating": rating, "text": text, "order_id": order_id,
+        });
+        self.append(&Record::new(Topic::Reviews, &id, &value)).await?;
         Ok(())
     }
 
