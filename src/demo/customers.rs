@@ -1,8 +1,7 @@
 //! Simulated customers who keep buying while the demo runs, their bank, and a storekeeper: clients of the
 //! HTTP interface like any other.
 //!
-//! They know nothing but what the interface tells them. The bank reads unanswered commands from the view
-//! `payment_commands` and says what came of them, as a payment provider's connector does.
+//! They know nothing but what the interface tells them.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -10,12 +9,12 @@ use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use bench::draw::Random;
 use contract::log::Topic;
 use importers::online_retail::{CURRENCY, life};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
+use super::bank::Bank;
 use crate::Failure;
 use crate::generate::client::{Ask, Client, Reply, Target};
 use crate::generate::shop::{Fate, Habits, Order, Product, Record, Shop};
@@ -30,8 +29,6 @@ const HABITS: Habits = Habits {
 };
 /// Between two acts, in milliseconds: from, and up to so many more.
 const PAUSE_MS: (u64, u64) = (100, 300);
-/// How often the bank looks.
-const BANK: Duration = Duration::from_millis(300);
 /// Where little is left, so much comes in.
 const LITTLE: i64 = 20;
 const RECEIPT: u64 = 60;
@@ -42,7 +39,7 @@ const KEPT_MAX: usize = 50;
 /// Of 100 carts so many are left behind.
 const LEFT: u64 = 35;
 /// After a failure.
-const BREATH: Duration = Duration::from_secs(1);
+pub const BREATH: Duration = Duration::from_secs(1);
 
 /// Keeps them buying until it is asked to stop. `ready` hears once there is something to be bought.
 pub fn run(
@@ -69,11 +66,7 @@ pub fn run(
         wallets: BTreeMap::new(),
         told: Told::default(),
     };
-    let mut bank = Bank {
-        client: Client::new(target, &retried),
-        random: Random(seed),
-        token: None,
-    };
+    let mut bank = Bank::new(Client::new(target, &retried), seed);
     runtime.block_on(async {
         tokio::select! {
             () = customers.live(ready) => {}
@@ -364,67 +357,5 @@ impl Customers {
             self.append(&receipt).await?;
         }
         Ok(())
-    }
-}
-
-/// The customers' bank.
-struct Bank {
-    client: Client,
-    random: Random,
-    /// What it said last.
-    token: Option<String>,
-}
-
-impl Bank {
-    async fn live(&mut self) {
-        loop {
-            if let Err(failure) = self.answer().await {
-                tracing::warn!("the bank can't answer: {failure}");
-                tokio::time::sleep(BREATH).await;
-            }
-            tokio::time::sleep(BANK).await;
-        }
-    }
-
-    /// Answers what is unanswered.
-    async fn answer(&mut self) -> Result<(), Failure> {
-        let mut ask = Ask::get("/v1/views/payment_commands?answered=false&limit=200");
-        if let Some(token) = &self.token {
-            // What was answered already must not be seen again.
-            ask = ask.with("millrace-after", token.clone());
-        }
-        let commands = self.client.send(&ask).await?.json();
-        let items = commands["items"].as_array();
-        let answers: Vec<String> = items
-            .into_iter()
-            .flatten()
-            .map(|item| self.verdict(item).to_string())
-            .collect();
-        if answers.is_empty() {
-            return Ok(());
-        }
-        let ask = Ask::lines(Topic::Payments.name(), answers.join("\n"));
-        let said = self.client.send(&ask).await?.json();
-        self.token = said["token"].as_str().map(str::to_owned);
-        Ok(())
-    }
-
-    fn verdict(&mut self, command: &Value) -> Value {
-        let mut answer = json!({
-            "order_id": command["order_id"], "payment_key": command["payment_key"],
-            "amount": command["amount"], "currency": command["currency"],
-        });
-        let kind = if command["kind"] == "refund" {
-            answer["refund_id"] = command["refund_id"].clone();
-            "payment_refunded"
-        } else if self.random.below(100) < 5 {
-            answer["code"] = json!("card_declined");
-            answer["message"] = json!("The bank declined the card.");
-            "payment_declined"
-        } else {
-            "payment_confirmed"
-        };
-        answer["type"] = json!(kind);
-        answer
     }
 }

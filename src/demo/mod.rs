@@ -6,6 +6,7 @@
 //! present, and what 2010 left open has passed, by the rules. Carts and reviews, of which the month tells
 //! nothing, are made up beside its orders ([`life`]).
 
+mod bank;
 mod customers;
 mod place;
 mod replay;

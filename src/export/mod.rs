@@ -147,13 +147,14 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         ));
     }
     let usual = PathBuf::from(format!("{}.{}", source.name, format.extension()));
-    let place = Place::open(args.output.as_deref().unwrap_or(&usual), args.force)?;
     if args.output.as_deref() == Some(Path::new("-")) && format.extension() == "parquet" && is_terminal() {
         return Err(Failure::Usage(
             "parquet is nothing for a terminal: name a file with --output".to_owned(),
         ));
     }
     let mut asking = Asking::open(&args.data, None)?;
+    // Signals are heard by now: whatever comes, nothing half-done is left.
+    let place = Place::open(args.output.as_deref().unwrap_or(&usual), args.force)?;
     source.frontier = asking.frontier().cloned();
     source.is_in(&mut asking)?;
     let bar = bar(&mut asking, &source, args.r#where.as_deref())?;
@@ -166,7 +167,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         bar,
     };
     let asked = asking.try_answer(&source.select(args.r#where.as_deref()), &mut typed);
-    asked.map_err(|error| asking.failure(&of_condition(error)))?;
+    asked.map_err(|error| asking.failure(&of_condition(place.named(error))))?;
     typed.bar.finish_and_clear();
     let rows = typed.rows;
     drop(typed);

@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use sinks::sqlite::AskError;
+
 use crate::Failure;
 
 /// Bytes that are gathered before they are written.
@@ -56,6 +58,17 @@ impl Place {
             }
         };
         Ok(BufWriter::with_capacity(BUFFER_BYTES, out))
+    }
+
+    /// A failure to write, with the name of what could not be written.
+    pub fn named(&self, error: AskError) -> AskError {
+        match (&self.file, error) {
+            (Some(file), AskError::Taking(error)) if error.raw_os_error().is_some() => {
+                let named = format!("{}: {error}", file.path.display());
+                AskError::Taking(io::Error::other(named))
+            }
+            (_, error) => error,
+        }
     }
 
     /// Gives the file its name, once it is durable; what it is called.

@@ -195,6 +195,9 @@ impl Asking {
         match error {
             AskError::Stopped => self.stopped(),
             AskError::NotAQuery(_) | AskError::Sql { .. } => Failure::Usage(line),
+            AskError::Taking(error) if error.raw_os_error().is_some() => {
+                Failure::Undone(format!("stdout: {line}"))
+            }
             _ => Failure::Undone(line),
         }
     }

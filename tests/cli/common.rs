@@ -125,6 +125,15 @@ pub fn analysts_python() -> Result<PathBuf, String> {
     Ok(python)
 }
 
+/// Waits until something is so.
+pub fn wait_until(what: &str, done: impl Fn() -> bool) {
+    let until = Instant::now() + LIMIT;
+    while !done() {
+        assert!(Instant::now() < until, "waiting for {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// A place for a data directory, which is not there yet, and gone after the test.
 pub struct Dir(pub PathBuf);
 

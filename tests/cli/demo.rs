@@ -7,12 +7,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use contract::value::Value;
 use contract::views::{View, orders};
 
-use crate::common::{Dir, LIMIT, assert_refused, assert_well, curl, millrace, scratch, text};
+use crate::common::{Dir, LIMIT, assert_refused, assert_well, curl, millrace, scratch, text, wait_until};
 
 /// A small history, quickly replayed, with an order that was cancelled in part.
 pub const HISTORY: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
@@ -124,14 +124,6 @@ fn answer(address: &str, what: &str, body: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("it answers");
     answer
-}
-
-fn wait_until(what: &str, done: impl Fn() -> bool) {
-    let until = Instant::now() + LIMIT;
-    while !done() {
-        assert!(Instant::now() < until, "waiting for {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]

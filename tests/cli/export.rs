@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use contract::value::Value;
 use contract::views::{Type, View};
 use serde_json::Value as Json;
 
-use crate::common::{Dir, analysts_python, assert_refused, assert_well, millrace, order, text};
+use crate::common::{Dir, analysts_python, assert_refused, assert_well, millrace, order, text, wait_until};
 
 /// The demo's month, once.
 fn month(test: &str) -> Dir {
@@ -162,6 +162,7 @@ fn what_cannot_be_exported_is_told_and_leaves_nothing() {
             .output()
             .expect("there is a shell");
         assert_eq!(full.status.code(), Some(3), "{}", text(&full.stderr));
+        assert!(text(&full.stderr).contains("stdout"), "{}", text(&full.stderr));
     }
     dir.edit("UPDATE orders SET placed_at = 'yesterday'");
     assert_refused(
@@ -171,6 +172,40 @@ fn what_cannot_be_exported_is_told_and_leaves_nothing() {
     );
     assert!(!file.exists());
     assert!(others(&dir.0).iter().all(|name| !name.contains(".part")));
+}
+
+#[test]
+fn an_export_that_is_interrupted_leaves_nothing() {
+    let dir = Dir::shop("export-interrupted");
+    dir.decide();
+    let file = dir.0.join("x.csv");
+    let endless = "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n)";
+    let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
+    command.args([
+        "export",
+        "orders",
+        "--data",
+        dir.text(),
+        "--where",
+        endless,
+        "--output",
+    ]);
+    let child = command.arg(&file).stderr(Stdio::piped()).spawn();
+    let child = child.expect("the command that was just built starts");
+    let is_under_way = || others(&dir.0).iter().any(|name| name.contains(".part"));
+    wait_until("the file that is written aside", is_under_way);
+    let pid = child.id().to_string();
+    // Until signals are heard the first one ends it: the file aside is made after that.
+    let kill = Command::new("kill").args(["-s", "INT", &pid]).status();
+    assert!(kill.expect("there is a kill").success());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("interrupted"),
+        "{}",
+        text(&output.stderr)
+    );
+    assert!(!file.exists() && !is_under_way());
 }
 
 /// Every view, and the SQL views, in the two programs that analysts open them with.

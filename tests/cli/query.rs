@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
-use crate::common::{Dir, Up, assert_refused, assert_well, order, scratch, text};
+use crate::common::{Dir, Up, assert_refused, assert_well, order, scratch, text, wait_until};
 
 /// A question without an end.
 const ENDLESS: &str =
@@ -211,6 +211,87 @@ fn a_reader_that_goes_away_is_no_failure() {
         );
         assert_eq!(text(&output.stderr), "", "{format}");
     }
+}
+
+/// A line of the log.
+fn line(key: &str, value: &Json) -> String {
+    format!("{}\n", json!({"key": key, "value": value.to_string()}))
+}
+
+/// Also with coupons, and lines cancelled afterwards.
+#[test]
+fn net_of_sold_lines_adds_up_to_the_revenue() {
+    let dir = Dir::shop("query-net");
+    let campaign = json!({
+        "type": "campaign_created", "campaign_id": "c", "name": "C", "quota": 100, "currency": "KRW",
+        "discount": {"type": "percent", "value": 7},
+    });
+    let (mut coupons, mut orders, mut payments) = (line("c", &campaign), String::new(), String::new());
+    let mut cancellations = String::new();
+    for number in 0..40_i64 {
+        let (id, customer) = (format!("net-{number}"), format!("k-{number}"));
+        let lines: Vec<Json> = (0..=number % 5)
+            .map(|at| json!({"sku": "s1", "quantity": 5 + (7 * number + at) % 11, "unit_price": 5}))
+            .collect();
+        let units: i64 = lines.iter().filter_map(|line| line["quantity"].as_i64()).sum();
+        let claimed = json!({"type": "coupon_claimed", "campaign_id": "c", "customer_id": customer});
+        coupons += &line("c", &claimed);
+        let mut placed = json!({
+            "type": "order_placed", "order_id": id, "customer_id": customer, "currency": "KRW", "lines": lines,
+        });
+        let discount = if number % 4 == 0 { 0 } else { units * 5 * 7 / 100 };
+        if number % 4 > 0 {
+            placed["campaign_id"] = json!("c");
+        }
+        orders += &line(&id, &placed);
+        for kind in ["payment_submitted", "payment_confirmed"] {
+            payments += &line(
+                &id,
+                &json!({
+                    "type": kind, "order_id": id, "payment_key": "k", "amount": units * 5 - discount,
+                    "currency": "KRW",
+                }),
+            );
+        }
+        if number % 3 > 0 {
+            let cancelled = json!({
+                "type": "order_lines_cancel_requested", "cancellation_id": format!("x-{number}"),
+                "order_id": id, "lines": [{"line_no": 1, "quantity": 3 + number % 2}], "reason": "too many",
+            });
+            cancellations += &line(&id, &cancelled);
+        }
+    }
+    for (topic, lines) in [("coupons", coupons), ("orders", orders), ("payments", payments)] {
+        dir.append(topic, &lines);
+    }
+    let count = |sql: &str| {
+        let answer = assert_well(&dir.run(&["query", sql, "--format", "csv", "--quiet"]));
+        let number = answer.lines().nth(1).map(|number| number.parse::<i64>());
+        number.expect("a row").expect("a number")
+    };
+    let is = |sql: &'static str, wanted: i64| {
+        let up = Up::start(&dir);
+        wait_until(sql, || up.frontier().is_some() && count(sql) == wanted);
+        up.stop();
+    };
+    is("SELECT count(*) FROM orders WHERE status = 'confirmed'", 40);
+    dir.append("orders", &cancellations);
+    is("SELECT count(*) FROM orders WHERE returned > 0", 26);
+    let both = "SELECT day, currency, sum(net_minor) FROM order_facts WHERE sold GROUP BY 1, 2";
+    let revenue = "SELECT day, currency, revenue FROM revenue_by_day";
+    for (one, other) in [(both, revenue), (revenue, both)] {
+        assert_eq!(count(&format!("SELECT count(*) FROM ({one} EXCEPT {other})")), 0);
+    }
+    assert_eq!(count(&format!("SELECT count(*) > 0 FROM ({both})")), 1);
+    let given = count("SELECT sum(discount_minor) FROM order_facts WHERE sold");
+    assert_eq!(
+        given,
+        count("SELECT sum(gross_minor - net_minor) FROM order_facts WHERE sold")
+    );
+    assert!(
+        given > 0 && given < count("SELECT sum(discount) FROM orders"),
+        "{given}"
+    );
 }
 
 #[test]
