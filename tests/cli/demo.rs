@@ -158,6 +158,10 @@ fn a_live_demo_says_what_works_sells_stops_and_goes_on() {
     wait_until("one that is paid", || {
         statuses(&dir).iter().any(|status| status == "confirmed")
     });
+    let reviews = || dir.stored().1.rows(View::ReviewDocuments).len();
+    wait_until("a review of today's, and a cart", || {
+        reviews() > 0 && !dir.stored().1.rows(View::Carts).is_empty()
+    });
     let rest = demo.stop("INT");
     assert!(
         rest.iter().any(|line| line.contains("the next run goes on")),

@@ -45,6 +45,12 @@ fn the_demo_shows_a_month_that_the_oracle_agrees_on() {
         let orders: u64 = figure(what).replace(',', "").parse().expect("a count");
         assert!(orders > 0, "{what}");
     }
+    for what in ["reviews", "of a verified purchase", "carts left behind"] {
+        let made_up: u64 = figure(what).replace(',', "").parse().expect("a count");
+        assert!(made_up > 10, "{what}");
+    }
+    let mean: f64 = figure("mean rating").parse().expect("a number");
+    assert!((3.0..5.0).contains(&mean), "{mean}");
     assert!(figure("money refunded").starts_with("GBP "));
     assert!(figure("all days").starts_with("GBP "));
     for heading in ["Orders", "Best sellers", "What a person must act on", "Checks"] {
