@@ -27,7 +27,6 @@ use crate::query::{Answer, Asking, as_of};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// Apache Parquet: typed columns, compressed, the epoch in the file's metadata.
-    #[cfg(feature = "parquet")]
     Parquet,
     /// As in RFC 4180, with names in the first line. Null is nothing, an empty text is "".
     Csv,
@@ -39,7 +38,6 @@ impl Format {
     /// What its files' names end with.
     fn extension(self) -> &'static str {
         match self {
-            #[cfg(feature = "parquet")]
             Format::Parquet => "parquet",
             Format::Csv => "csv",
             Format::Ndjson => "ndjson",
@@ -72,6 +70,10 @@ pub struct Args {
 /// What is exported: a name, its columns, and how many of them, from the first, tell its rows apart.
 struct Source {
     name: &'static str,
+    #[cfg_attr(
+        not(feature = "parquet"),
+        expect(dead_code, reason = "only Parquet carries it")
+    )]
     meaning: &'static str,
     columns: Vec<&'static Column>,
     key_len: usize,
@@ -147,7 +149,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         ));
     }
     let usual = PathBuf::from(format!("{}.{}", source.name, format.extension()));
-    if args.output.as_deref() == Some(Path::new("-")) && format.extension() == "parquet" && is_terminal() {
+    if args.output.as_deref() == Some(Path::new("-")) && format == Format::Parquet && is_terminal() {
         return Err(Failure::Usage(
             "parquet is nothing for a terminal: name a file with --output".to_owned(),
         ));
@@ -250,6 +252,10 @@ fn sheet(format: Format, place: &Place, source: &Source) -> Result<Box<dyn Sheet
             let sheet = sheet.map_err(|error| Failure::Undone(format!("{}: {error}", source.name)))?;
             Ok(Box::new(sheet))
         }
+        #[cfg(not(feature = "parquet"))]
+        Format::Parquet => Err(Failure::Undone(
+            "this millrace was built without its feature parquet; csv and ndjson it can write".to_owned(),
+        )),
         Format::Csv => Ok(Box::new(text::Csv::new(out, source)?)),
         Format::Ndjson => Ok(Box::new(text::Lines::new(out, source))),
     }

@@ -80,6 +80,7 @@ fn a_shop_front_works_as_described() {
 }
 
 #[test]
+#[cfg(feature = "parquet")]
 fn analysts_get_the_answers_that_are_shown() {
     let commands = run("docs/analysts.md");
     assert!(commands.matches("millrace query").count() > 10, "{commands}");

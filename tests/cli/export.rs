@@ -1,6 +1,5 @@
 //! `millrace export`: what is in the files is what is in the views, and a file is there as a whole or not.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -9,7 +8,7 @@ use contract::value::Value;
 use contract::views::{Type, View};
 use serde_json::Value as Json;
 
-use crate::common::{Dir, analysts_python, assert_refused, assert_well, millrace, order, text, wait_until};
+use crate::common::{Dir, assert_refused, assert_well, order, text, wait_until};
 
 /// The demo's month, once.
 fn month(test: &str) -> Dir {
@@ -208,60 +207,90 @@ fn an_export_that_is_interrupted_leaves_nothing() {
     assert!(!file.exists() && !is_under_way());
 }
 
-/// Every view, and the SQL views, in the two programs that analysts open them with.
 #[test]
-#[cfg(feature = "parquet")]
-fn parquet_is_read_by_duckdb_and_pandas_as_what_the_views_hold() {
-    let python = match analysts_python() {
-        Ok(python) => python,
-        Err(why) => {
-            println!("skipped: parquet_is_read_by_duckdb_and_pandas_as_what_the_views_hold: {why}");
-            return;
-        }
-    };
-    let dir = month("export-parquet");
-    let files = dir.0.join("files");
-    fs::create_dir(&files).expect("it can be made");
-    let names = View::ALL.iter().map(|view| view.schema().name);
-    let mut kinds = BTreeMap::new();
-    for view in View::ALL {
-        let schema = view.schema();
-        let columns = schema.columns.iter();
-        let columns: BTreeMap<_, _> = columns.map(|c| (c.name, format!("{:?}", c.ty))).collect();
-        kinds.insert(schema.name, columns);
-    }
-    for view in sinks::sqlite::SQL_VIEWS {
-        let columns = view.columns.iter().map(|c| &c.column);
-        let columns: BTreeMap<_, _> = columns.map(|c| (c.name, format!("{:?}", c.ty))).collect();
-        kinds.insert(view.name, columns);
-    }
-    for name in names.chain(sinks::sqlite::SQL_VIEWS.iter().map(|view| view.name)) {
-        assert_well(&export(&dir, name, &files.join(format!("{name}.parquet")), &[]));
-    }
-    let epoch = dir.stored().0.expect("it is not empty").epoch.0.to_string();
-    fs::write(files.join("kinds.json"), serde_json::json!(kinds).to_string()).expect("it can be written");
-    let mut compare = Command::new(python);
-    compare.arg("tests/clients/analysts/compare.py");
-    let output = compare.arg(dir.store()).arg(&files).arg(&epoch).output();
-    let said = assert_well(&output.expect("python was there"));
-    assert!(said.contains(&format!("{} views", kinds.len())), "{said}");
+#[cfg(not(feature = "parquet"))]
+fn a_program_without_parquet_says_so() {
+    let dir = Dir::shop("export-without");
+    dir.decide();
+    let file = dir.0.join("x.parquet");
+    assert_refused(
+        &export(&dir, "orders", &file, &[]),
+        3,
+        &["feature parquet", "csv"],
+    );
+    assert_eq!(
+        others(&dir.0)
+            .iter()
+            .filter(|name| name.contains(".part"))
+            .count(),
+        0
+    );
 }
 
-#[test]
 #[cfg(feature = "parquet")]
-fn parquet_goes_through_a_pipe_too() {
-    let dir = Dir::shop("export-pipe");
-    dir.decide();
-    let output = millrace(&[
-        "export",
-        "orders",
-        "--output",
-        "-",
-        "--format",
-        "parquet",
-        "--data",
-        dir.text(),
-    ]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(output.stdout.starts_with(b"PAR1") && output.stdout.ends_with(b"PAR1"));
+mod parquet {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::process::Command;
+
+    use contract::views::View;
+
+    use super::{export, month};
+    use crate::common::{Dir, analysts_python, assert_well, millrace, text};
+
+    /// Every view, and the SQL views, in the two programs that analysts open them with.
+    #[test]
+    fn parquet_is_read_by_duckdb_and_pandas_as_what_the_views_hold() {
+        let python = match analysts_python() {
+            Ok(python) => python,
+            Err(why) => {
+                println!("skipped: parquet_is_read_by_duckdb_and_pandas_as_what_the_views_hold: {why}");
+                return;
+            }
+        };
+        let dir = month("export-parquet");
+        let files = dir.0.join("files");
+        fs::create_dir(&files).expect("it can be made");
+        let names = View::ALL.iter().map(|view| view.schema().name);
+        let mut kinds = BTreeMap::new();
+        for view in View::ALL {
+            let schema = view.schema();
+            let columns = schema.columns.iter();
+            let columns: BTreeMap<_, _> = columns.map(|c| (c.name, format!("{:?}", c.ty))).collect();
+            kinds.insert(schema.name, columns);
+        }
+        for view in sinks::sqlite::SQL_VIEWS {
+            let columns = view.columns.iter().map(|c| &c.column);
+            let columns: BTreeMap<_, _> = columns.map(|c| (c.name, format!("{:?}", c.ty))).collect();
+            kinds.insert(view.name, columns);
+        }
+        for name in names.chain(sinks::sqlite::SQL_VIEWS.iter().map(|view| view.name)) {
+            assert_well(&export(&dir, name, &files.join(format!("{name}.parquet")), &[]));
+        }
+        let epoch = dir.stored().0.expect("it is not empty").epoch.0.to_string();
+        fs::write(files.join("kinds.json"), serde_json::json!(kinds).to_string()).expect("it can be written");
+        let mut compare = Command::new(python);
+        compare.arg("tests/clients/analysts/compare.py");
+        let output = compare.arg(dir.store()).arg(&files).arg(&epoch).output();
+        let said = assert_well(&output.expect("python was there"));
+        assert!(said.contains(&format!("{} views", kinds.len())), "{said}");
+    }
+
+    #[test]
+    fn parquet_goes_through_a_pipe_too() {
+        let dir = Dir::shop("export-pipe");
+        dir.decide();
+        let output = millrace(&[
+            "export",
+            "orders",
+            "--output",
+            "-",
+            "--format",
+            "parquet",
+            "--data",
+            dir.text(),
+        ]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(output.stdout.starts_with(b"PAR1") && output.stdout.ends_with(b"PAR1"));
+    }
 }

@@ -266,7 +266,7 @@ fn net_of_sold_lines_adds_up_to_the_revenue() {
     }
     let count = |sql: &str| {
         let answer = assert_well(&dir.run(&["query", sql, "--format", "csv", "--quiet"]));
-        let number = answer.lines().nth(1).map(|number| number.parse::<i64>());
+        let number = answer.lines().nth(1).map(str::parse::<i64>);
         number.expect("a row").expect("a number")
     };
     let is = |sql: &'static str, wanted: i64| {

@@ -6,8 +6,8 @@
 //! wrote, fewer take it back. Products differ in how well they are liked.
 //!
 //! **Invariants.** All other records, and the epochs with their clocks, stay what they are: no view of
-//! orders, stock or money differs. Everything is drawn from hashes of ids and the seed, so that the same import gives
-//! the same bytes.
+//! orders, stock or money differs. Everything is drawn from hashes of ids and the seed, so that the same
+//! import gives the same bytes.
 
 mod orders;
 mod texts;
