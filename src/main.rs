@@ -95,7 +95,7 @@ enum Command {
                       millrace generate --data ./big --orders 1000000"
     )]
     Generate(Box<generate::Args>),
-    /// Bring a shop's history into the log, bound with the clock of its own time.
+    /// Bring a history of real data into the log, bound with the clock of its own time.
     #[command(subcommand)]
     Import(Source),
     /// Read and write the log.
@@ -222,7 +222,7 @@ enum Command {
         after_help = "Examples:\n  millrace bench decide\n  millrace bench memory --json\n  millrace bench latency --rate 5000"
     )]
     Bench {
-        /// Which: decide, epoch, flash-sale, latency, ledger, memory, read, replay or snapshot.
+        /// Which: decide, epoch, flash-sale, history, latency, ledger, memory, read, recovery, replay, snapshot or views.
         name: String,
         /// How many orders, in a bench of a log of orders.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
@@ -233,6 +233,9 @@ enum Command {
         /// Serve a route that answers with so many bytes, for a bench that compares with it.
         #[arg(long, value_name = "BYTES", hide = true)]
         bare: Option<usize>,
+        /// Restart from what lies here, for a bench that measures it.
+        #[arg(long, hide = true)]
+        restart: bool,
         /// Print lines of JSON {bench, metric, value, unit, aim, holds}.
         #[arg(long)]
         json: bool,
@@ -305,6 +308,16 @@ enum Source {
     /// The UCI Online Retail data, or any file of its form, plain or gzip.
     #[command(after_help = "Examples:\n  millrace import online-retail online_retail.csv.gz")]
     OnlineRetail {
+        /// The file.
+        file: PathBuf,
+        #[command(flatten)]
+        data: DataArg,
+    },
+    /// Film reviews of the Naver sentiment movie corpus, or any table of its form, plain or gzip.
+    ///
+    /// Four of ten reviewers buy what they review; of the reviews one in ten is edited later, one in twenty deleted.
+    #[command(after_help = "Examples:\n  millrace import film-reviews nsmc-reviews-60k.tsv.gz")]
+    FilmReviews {
         /// The file.
         file: PathBuf,
         #[command(flatten)]
@@ -454,6 +467,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Import(Source::OnlineRetail { file, data }) => import::run(&file, &data.data),
+        Command::Import(Source::FilmReviews { file, data }) => import::film_reviews(&file, &data.data),
         Command::Log(LogCommand::Cat { topic, range, data }) => log::cat(&data.data, &topic, range),
         Command::Log(LogCommand::Append { topic, data }) => log::append(&data.data, &topic),
         Command::Log(LogCommand::Trim { place }) => checkpoints::trim(&place.load()?),
@@ -484,10 +498,16 @@ fn run(command: Command) -> Result<(), Failure> {
             orders,
             rate,
             bare,
+            restart,
             json,
         } => {
-            let rate = rate.map(f64::from);
-            bench::run(&name, json, ::bench::Settings { orders, rate, bare })
+            let settings = ::bench::Settings {
+                orders,
+                rate: rate.map(f64::from),
+                bare,
+                restart,
+            };
+            bench::run(&name, json, settings)
         }
     }
 }

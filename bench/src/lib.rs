@@ -7,16 +7,20 @@ mod client;
 mod decide;
 mod epoch;
 mod flash_sale;
+mod following;
+mod history;
 mod latency;
 mod ledger;
 mod memory;
 mod mix;
 mod process;
 mod read;
+mod recovery;
 mod replay;
 mod scratch;
 mod server;
 mod snapshot;
+mod views;
 
 /// Chances drawn from a seed, for all simulated customers.
 pub mod draw {
@@ -158,6 +162,8 @@ pub struct Settings {
     pub rate: Option<f64>,
     /// Serve a bare route that answers with so many bytes, for a bench that compares with it.
     pub bare: Option<usize>,
+    /// Restart from what lies in the working directory, for a bench that measures it.
+    pub restart: bool,
 }
 
 /// How a bench is run: it says what it is about to do, and yields its figures.
@@ -191,6 +197,11 @@ pub const BENCHES: &[Bench] = &[
         run: flash_sale::run,
     },
     Bench {
+        name: "history",
+        about: "what the same changes cost after a short and a hundred times longer history",
+        run: history::run,
+    },
+    Bench {
         name: "latency",
         about: "orders over HTTP at a steady rate, until durable and until visible",
         run: latency::run,
@@ -211,6 +222,11 @@ pub const BENCHES: &[Bench] = &[
         run: read::run,
     },
     Bench {
+        name: "recovery",
+        about: "a restart from a checkpoint of ten million orders, and orders while checkpoints are taken",
+        run: recovery::run,
+    },
+    Bench {
         name: "replay",
         about: "a log of orders, from the embedded log to the view store",
         run: replay::run,
@@ -219,6 +235,11 @@ pub const BENCHES: &[Bench] = &[
         name: "snapshot",
         about: "the job's state taken, written and read back, and what that costs who decides",
         run: snapshot::run,
+    },
+    Bench {
+        name: "views",
+        about: "records a second of reviews and dashboards, beside decoding only",
+        run: views::run,
     },
 ];
 

@@ -27,6 +27,7 @@ use streams::embedded::{Config, EmbeddedLog, Fsync};
 use streams::timeline::{self, Limits, Timeline};
 use streams::{Batch, Log};
 
+use crate::following::Following;
 use crate::mix::{Ids, Mix, Orders};
 use crate::process::{cpu_seconds, forget_peak, peak_bytes};
 use crate::scratch::Scratch;
@@ -90,7 +91,8 @@ impl Sink for Counting {
 pub struct Made {
     log: Arc<EmbeddedLog>,
     installation: Installation,
-    records: u64,
+    /// How many records it holds.
+    pub records: u64,
     epochs: Epoch,
 }
 
@@ -102,7 +104,7 @@ pub fn config(installation: Installation) -> Config {
 }
 
 /// Writes a log of orders: the prelude, then orders, an epoch a second.
-fn make_orders(directory: &Path, orders: u64, ids: Ids) -> Result<Made, String> {
+pub fn make_orders(directory: &Path, orders: u64, ids: Ids) -> Result<Made, String> {
     let mut orders = Orders::new(orders, ids);
     let mut begun = false;
     make(directory, &mut |mix| {
@@ -126,7 +128,9 @@ pub fn make(directory: &Path, next: &mut dyn FnMut(&mut Mix) -> bool) -> Result<
     let mut records = 0;
     while next(&mut mix) {
         records += mix.len() as u64;
-        append(&log, &mix, &mut timeline)?;
+        append(&log, &mix, &mut timeline, &mut |epoch| {
+            Time::default().plus_seconds(1_790_000_000 + i64::try_from(epoch.0).unwrap_or(0))
+        })?;
         mix.clear();
     }
     let epochs = Epoch(timeline.next_epoch().0 - 1);
@@ -138,12 +142,16 @@ pub fn make(directory: &Path, next: &mut dyn FnMut(&mut Mix) -> bool) -> Result<
     })
 }
 
-/// Appends the mix's epochs with their bindings.
-fn append(log: &EmbeddedLog, mix: &Mix, timeline: &mut Timeline) -> Result<(), String> {
+/// Appends the mix's epochs with their bindings, whose clocks are told by `clock_of`.
+pub fn append(
+    log: &EmbeddedLog,
+    mix: &Mix,
+    timeline: &mut Timeline,
+    clock_of: &mut dyn FnMut(Epoch) -> Time,
+) -> Result<(), String> {
     for records in mix.epochs() {
         let epoch = timeline.next_epoch();
-        let clock = 1_790_000_000 + i64::try_from(epoch.0).unwrap_or(0);
-        let clock = Time::default().plus_seconds(clock);
+        let clock = clock_of(epoch);
         let mut ends = timeline
             .last()
             .map_or_else(timeline::no_ends, |last| last.ends.clone());
@@ -168,7 +176,7 @@ fn append(log: &EmbeddedLog, mix: &Mix, timeline: &mut Timeline) -> Result<(), S
 }
 
 /// Reads and decodes everything; seconds.
-fn decode(made: &Made) -> Result<f64, String> {
+pub fn decode(made: &Made) -> Result<f64, String> {
     let clock = SystemClock::new();
     let failed = |e: runtime::conductor::ConductorError| e.to_string();
     let log: Arc<dyn Log> = made.log.clone();
@@ -190,6 +198,42 @@ fn decode(made: &Made) -> Result<f64, String> {
     Ok(start.elapsed().as_secs_f64())
 }
 
+/// An empty log, and an engine that follows it and discards all deltas.
+pub fn follow(directory: &Path, workers: usize) -> Result<Following, String> {
+    let installation = Installation::new(1_790_000_000_000, [7; 10]);
+    let mut config = config(installation);
+    config.fsync = Fsync::Never;
+    let log = EmbeddedLog::open(directory, &config).map_err(|e| e.to_string())?;
+    let log = Arc::new(log);
+    let store = Counting {
+        store: None,
+        frontier: None,
+        rows: Arc::default(),
+    };
+    let options = options(installation, workers);
+    let engine = Engine::start(
+        log.clone(),
+        Box::new(store),
+        Arc::new(SystemClock::new()),
+        &options,
+    );
+    Ok(Following::new(log, engine.map_err(|e| e.to_string())?))
+}
+
+/// Of an engine that follows.
+fn options(installation: Installation, workers: usize) -> Options {
+    Options {
+        workers,
+        installation,
+        me: "bench".to_owned(),
+        binds: false,
+        limits: Limits::default(),
+        skips: Vec::new(),
+        checkpoints: None,
+        until: None,
+    }
+}
+
 /// What a replay took.
 pub struct Replayed {
     /// From opening to the last epoch visible.
@@ -208,16 +252,7 @@ pub fn replay(made: &Made, path: Option<&Path>, workers: usize) -> Result<Replay
         frontier: None,
         rows: Arc::clone(&rows),
     };
-    let options = Options {
-        workers,
-        installation: made.installation,
-        me: "bench".to_owned(),
-        binds: false,
-        limits: Limits::default(),
-        skips: Vec::new(),
-        checkpoints: None,
-        until: None,
-    };
+    let options = options(made.installation, workers);
     let (start, cpu) = (Instant::now(), cpu_seconds());
     let clock = Arc::new(SystemClock::new());
     let engine = Engine::start(made.log.clone(), Box::new(store), clock, &options);

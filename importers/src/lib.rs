@@ -4,4 +4,7 @@
 //! line out. It binds its own epochs, at the data's own times; whoever calls it appends the log to real
 //! streams. The same bytes and options give the same log, on every machine.
 
+mod draw;
+pub mod film_reviews;
+mod ids;
 pub mod online_retail;

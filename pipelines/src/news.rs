@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::carts::CartChange;
 use crate::catalog::ProductChange;
-use crate::jobs::BaseRow;
+use crate::jobs::BaseRows;
 use crate::reviews::ReviewChange;
 
 /// What a number stands for.
@@ -99,7 +99,7 @@ pub struct News {
     /// Records of reviews that count, in log order.
     pub reviews: Vec<(Arc<str>, ReviewChange)>,
     /// After a restart: rows of the base collections.
-    pub base: Vec<BaseRow>,
+    pub base: BaseRows,
 }
 
 impl News {

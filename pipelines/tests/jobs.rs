@@ -11,6 +11,8 @@ use contract::delta::Tables;
 use contract::log::History;
 use contract::views::View;
 use generator::{Generator, Profile, Rng, append};
+use importers::film_reviews::{SAMPLE, Shares, import, read};
+use millrace_pipelines::jobs::BaseRows;
 use oracle::Oracle;
 use running::{Plan, Told, lines, run, tell};
 
@@ -68,6 +70,27 @@ fn every_view_at_every_epoch_is_the_oracles_for_any_number_of_workers() {
 }
 
 #[test]
+fn real_reviews_with_edits_deletions_and_cancelled_orders_end_as_the_oracles() {
+    let mut input = read(SAMPLE).unwrap();
+    input.lines = input.lines.into_iter().step_by(20).collect();
+    let log = import(&input, 3, Shares::default()).log;
+    let expected = oracle::replay(&log);
+    let told = Arc::new(tell(&log));
+    for workers in [1, 2, 4] {
+        let plan = Plan {
+            workers,
+            ..Plan::default()
+        };
+        let (yielded, mut tables) = (run(&told, plan), Tables::new());
+        let deltas = told.deltas.iter().chain(yielded.deltas.values()).flatten();
+        deltas.for_each(|delta| tables.apply(delta));
+        let differences = tables.differences(expected.tables(), View::ALL);
+        assert!(differences.is_empty(), "{workers} workers: {}", differences[0]);
+        assert!(tables.rows(View::ReviewDocuments).len() > 2500);
+    }
+}
+
+#[test]
 fn a_restart_from_a_dump_at_any_epoch_with_any_number_of_workers_goes_on_the_same() {
     for seed in seeds(0..40) {
         let (log, _) = sample(seed);
@@ -117,9 +140,15 @@ fn a_restart_from_a_dump_at_any_epoch_with_any_number_of_workers_goes_on_the_sam
     }
 }
 
-fn rows(parts: &[Vec<u8>]) -> Vec<millrace_pipelines::jobs::BaseRow> {
-    let read = |part: &Vec<u8>| millrace_pipelines::jobs::BaseRow::read_all(part).unwrap();
-    let mut rows: Vec<_> = parts.iter().flat_map(read).collect();
-    rows.sort();
-    rows
+fn rows(parts: &[Vec<u8>]) -> BaseRows {
+    let mut all = BaseRows::default();
+    for part in parts {
+        let read = BaseRows::read(part).unwrap();
+        all.rows.extend(read.rows);
+        all.bought.extend(read.bought);
+    }
+    all.rows.sort();
+    all.bought.sort_unstable();
+    assert!(!all.bought.is_empty());
+    all
 }

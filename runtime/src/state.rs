@@ -13,7 +13,7 @@ use contract::time::Time;
 use operators::index::Job;
 use pipelines::checkout::Checkout;
 use pipelines::checkout::snapshot::{Counted, Part, PartName, Snapshot, decode};
-use pipelines::jobs::BaseRow;
+use pipelines::jobs::{self, BaseRows};
 use pipelines::news::News;
 
 use crate::checkpoint::Source;
@@ -29,7 +29,7 @@ pub struct State {
     epoch: u64,
     checkout: Checkout,
     /// What the jobs beside it keep, in parts.
-    rows: Vec<Vec<BaseRow>>,
+    rows: Vec<BaseRows>,
 }
 
 /// A part of it.
@@ -38,7 +38,7 @@ pub enum Piece {
     /// Of `checkout`.
     Checkout(Part),
     /// Of the jobs beside it.
-    Rows(Vec<BaseRow>),
+    Rows(BaseRows),
 }
 
 impl State {
@@ -58,7 +58,7 @@ impl State {
                 .map(Piece::Checkout)
                 .map_err(|damaged| damaged.to_string())
         } else if name.starts_with(ROWS) {
-            let rows = BaseRow::read_all(bytes);
+            let rows = BaseRows::read(bytes);
             rows.map(Piece::Rows).map_err(|damaged| damaged.to_string())
         } else {
             Err("no job has such a part".to_owned())
@@ -93,21 +93,19 @@ impl State {
             mut checkout,
             rows,
         } = self;
-        let mut news = vec![News::default(); workers];
-        if start > 0 {
-            news[0] = checkout.restored();
-        }
-        // Whichever worker brings a row: its collection moves it to where it belongs.
-        for (number, rows) in rows.into_iter().enumerate() {
-            news[number % workers].base.extend(rows);
-        }
+        let restored = if start > 0 {
+            checkout.restored()
+        } else {
+            News::default()
+        };
+        let begins = jobs::begins(start, restored, rows, workers);
         let mut job = Some((checkout, spares));
         let begin = |news| Begin {
             job: job.take(),
             start,
             news,
         };
-        news.into_iter().map(begin).collect()
+        begins.into_iter().map(begin).collect()
     }
 }
 

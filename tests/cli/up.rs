@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use contract::views::View;
+
 use crate::common::{Dir, Up, assert_refused, assert_well, order, scratch, text};
 
 const HISTORY: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
@@ -31,6 +33,46 @@ fn an_imported_history_is_decided_and_goes_on() {
     dir.decide();
     assert_well(&dir.run(&["verify"]));
     assert_eq!(dir.orders(), imported + 1);
+}
+
+#[test]
+fn imported_reviews_are_decided_and_what_can_not_be_used_is_told() {
+    let dir = Dir::new("reviews");
+    let header = "review_id\tmovie_id\trating\tdate\tauthor\treview\n";
+    let mut table = header.to_owned();
+    for number in 0..50 {
+        table.push_str(&format!(
+            "{number}\t{}\t{}\t15.02.21\ta{number}***\t재미있어요 👍\n",
+            number % 3,
+            1 + number % 10
+        ));
+    }
+    table.push_str("50\t1\t11\t15.02.21\ta\tx\n");
+    let file = scratch("reviews.tsv", table.as_bytes());
+    let args = [
+        "import",
+        "film-reviews",
+        file.to_str().expect("the path is UTF-8"),
+    ];
+    let said = assert_well(&dir.run(&args));
+    for told in [
+        "51 lines: 50 reviews",
+        "line 52 is left out: the rating is not 1 to 10",
+    ] {
+        assert!(said.contains(told), "{said}");
+    }
+    dir.decide();
+    let said = assert_well(&dir.run(&["verify"]));
+    assert!(said.contains(" 0 differences, 0 violated audits"), "{said}");
+    let (_, tables) = dir.stored();
+    assert!(tables.rows(View::ReviewDocuments).len() > 40);
+    let other = scratch("other.tsv", b"InvoiceNo,Quantity\n536365,6\n");
+    let refused = dir.run(&[
+        "import",
+        "film-reviews",
+        other.to_str().expect("the path is UTF-8"),
+    ]);
+    assert_refused(&refused, 3, &["other.tsv", "review_id"]);
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 
 use contract::time::Time;
 
+use crate::ids::escaped as id;
+
 use super::Reason;
 
 /// Money's upper limit, 2^53 - 1.
@@ -62,21 +64,6 @@ fn unquote(quoted: &str) -> Option<(Cow<'_, str>, &str)> {
             return None;
         }
     }
-}
-
-/// A code as an id: what an id may not have, and `=`, as `=XX`.
-fn id(code: &str, escape_dot: bool, len_max: usize) -> Option<String> {
-    let mut id = String::with_capacity(code.len());
-    for b in code.trim().bytes() {
-        match b {
-            b'.' if escape_dot => id.push_str("=2E"),
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'.' | b':' | b'@' | b'+' | b'-' => {
-                id.push(char::from(b));
-            }
-            _ => id.push_str(&format!("={b:02X}")),
-        }
-    }
-    (1..=len_max).contains(&id.len()).then_some(id)
 }
 
 /// InvoiceNo as an id. It has no dot, so that the parts of split invoices have ids of their own.

@@ -57,6 +57,8 @@ mod records;
 mod report;
 mod shop;
 
+use crate::draw::{hash, partition};
+
 pub use error::ImportError;
 pub use import::{Import, import};
 pub use input::{Input, Line, is_fee};
@@ -112,18 +114,6 @@ impl Options {
 
     /// The partition of the records with this key.
     fn partition(&self, key: &str) -> u32 {
-        let partitions = u64::from(self.partitions.max(1));
-        u32::try_from(hash(0, "partition", key) % partitions).unwrap_or(0)
+        partition(key, self.partitions)
     }
-}
-
-/// FNV-1a over purpose and id, then mixed as MurmurHash3 ends, so that small remainders are evenly spread.
-fn hash(seed: u64, purpose: &str, id: &str) -> u64 {
-    let bytes = purpose.bytes().chain([0]).chain(id.bytes());
-    let mut h = bytes.fold(0xcbf2_9ce4_8422_2325 ^ seed, |h, b| {
-        (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    h = (h ^ (h >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    h = (h ^ (h >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    h ^ (h >> 33)
 }

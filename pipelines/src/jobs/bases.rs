@@ -1,11 +1,14 @@
 //! What the jobs keep, and everything that they show follows from: products, carts, reviews, sums, purchases.
 //!
 //! A checkpoint at an epoch is a dump of these on every worker ([`Bases::hold`], then [`Bases::dump`] once the
-//! epoch is complete). A restart feeds all rows of all dumps, on whatever worker, into [`super::build`] at
-//! that epoch.
+//! epoch is complete). A restart feeds all rows of all dumps, on whatever worker, into [`super::build`] by that
+//! epoch. Purchases, of which there may be as many as order lines, are fed part by part in epochs before it, as if
+//! they had been made then ([`begins`]): so an arrangement never has to sort all of them at once, and memory at a
+//! restart is that of the rows.
 //!
 //! A row is encoded by bincode, with whole numbers of variable length; rows follow one another.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bincode::Options as _;
@@ -18,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::carts::CartChange;
 use crate::catalog::{Product, ProductChange};
 use crate::dashboards::{Group, Sums};
+use crate::news::News;
 use crate::reviews::{Review, ReviewChange};
 
 /// A row of a base collection.
@@ -47,22 +51,78 @@ impl BaseRow {
         let put = bincode::DefaultOptions::new().serialize_into(out, self);
         put.expect("memory takes all that is written");
     }
+}
 
+/// Rows of base collections, as a dump wrote them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseRows {
+    /// All but purchases.
+    pub rows: Vec<BaseRow>,
+    /// Purchases as in [`BaseRow::Bought`], which are many: in less room than a row that may be anything.
+    pub bought: Vec<(u32, u32, i64)>,
+}
+
+impl BaseRows {
     /// Reads the rows that a dump wrote.
     ///
     /// # Errors
     /// If there is anything else.
-    pub fn read_all(mut bytes: &[u8]) -> Result<Vec<BaseRow>, Damaged> {
-        let mut rows = Vec::new();
+    pub fn read(mut bytes: &[u8]) -> Result<BaseRows, Damaged> {
+        let mut read = BaseRows::default();
         while !bytes.is_empty() {
             let limit = bytes.len() as u64;
             let options = bincode::DefaultOptions::new()
                 .with_limit(limit)
                 .allow_trailing_bytes();
-            rows.push(options.deserialize_from(&mut bytes).map_err(|_| Damaged)?);
+            match options.deserialize_from(&mut bytes).map_err(|_| Damaged)? {
+                BaseRow::Bought(customer, product, orders) => read.bought.push((customer, product, orders)),
+                row => read.rows.push(row),
+            }
         }
-        Ok(rows)
+        Ok(read)
     }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.bought.is_empty()
+    }
+}
+
+/// What each of so many workers is told after a restart, in order, each with the epoch at which: the last of them
+/// at `start` or before. `restored` is what `checkout` tells; `parts` are all parts of all dumps.
+#[must_use]
+pub fn begins(
+    start: u64,
+    restored: News,
+    parts: Vec<BaseRows>,
+    workers: usize,
+) -> Vec<VecDeque<(u64, News)>> {
+    let mut first = vec![News::default(); workers];
+    if let Some(first) = first.first_mut() {
+        *first = restored;
+    }
+    let mut bought = vec![Vec::new(); workers];
+    // Whichever worker brings a row: its collection moves it to where it belongs.
+    for (number, part) in parts.into_iter().enumerate() {
+        first[number % workers].base.rows.extend(part.rows);
+        if !part.bought.is_empty() {
+            bought[number % workers].push(part.bought);
+        }
+    }
+    let longest = bought.iter().map(Vec::len).max().unwrap_or(0) as u64;
+    // Names come before all else.
+    let begin = start.saturating_sub(longest);
+    let begins = first.into_iter().zip(bought).map(|(first, bought)| {
+        let bought = bought.into_iter().zip(1..).map(|(bought, number)| {
+            let mut news = News::default();
+            news.base.bought = bought;
+            (start.min(begin + number), news)
+        });
+        let first = Some((begin, first)).filter(|(_, news)| !news.is_empty());
+        first.into_iter().chain(bought).collect()
+    });
+    begins.collect()
 }
 
 type Summed<K, R> = TraceAgent<KeySpine<K, u64, R>>;

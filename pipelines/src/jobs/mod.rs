@@ -35,22 +35,22 @@ use crate::news::News;
 use crate::reviews::{Ratings, ReviewChange};
 use crate::show::{Candidate, Row, Show, route};
 use arrange::by_self;
-pub use bases::{BaseRow, Bases, BasesDump, Damaged};
+pub use bases::{BaseRow, BaseRows, Bases, BasesDump, Damaged, begins};
 use spread::spread;
 
 /// Changes of a collection.
 type Changes<'s, D, R> = StreamVec<'s, u64, (D, u64, R)>;
 
 /// A hash of a text that is the same everywhere.
-fn text_hash(text: &str) -> u64 {
+pub(crate) fn text_hash(text: &str) -> u64 {
     operators::interner::hash(text.as_bytes())
 }
 
 /// Builds the jobs on one worker. `news` is there on the worker that decides; what an epoch changes comes out
 /// in parts, one of each worker that has something to say, with at most one delta a view.
 ///
-/// After a restart, at the epoch `start` (else 0), news bring all names and the rows of a checkpoint, on
-/// whatever worker ([`News::base`]). Nothing comes out for that epoch.
+/// After a restart, up to the epoch `start` (else 0), news bring all names and the rows of a checkpoint, on
+/// whatever worker ([`begins`]). Nothing comes out up to that epoch.
 pub fn build(news: StreamVec<'_, u64, News>, start: u64) -> (StreamVec<'_, u64, Vec<Delta>>, Bases) {
     let scope = news.scope();
     let (here, workers) = (scope.worker().index(), scope.worker().peers());

@@ -94,7 +94,10 @@ where
         for (number, (id, change)) in numbered(news.reviews) {
             (self.reviews)((id, number, change));
         }
-        news.base.into_iter().for_each(|row| self.restore(row));
+        news.base.rows.into_iter().for_each(|row| self.restore(row));
+        for (customer, product, orders) in news.base.bought {
+            self.restore(BaseRow::Bought(customer, product, orders));
+        }
     }
 
     /// Feeds a row of a base collection.

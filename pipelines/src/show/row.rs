@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::ranks::Candidate;
 use crate::catalog::{About, Listed};
 use crate::dashboards::{Group, Sums};
+use crate::jobs::text_hash;
 use crate::news::Name;
 use crate::reviews::{Ratings, Review};
 
@@ -56,6 +57,8 @@ pub fn route(row: &Row, here: usize, workers: usize) -> u64 {
     match row {
         Row::Name(to, _) => *to as u64,
         Row::Candidate(candidate) => away_from_first(candidate.group_hash(), workers),
+        // What is read of a text is worth more than a hop, and documents are few beside orders.
+        Row::Document(id, ..) => text_hash(id) % workers as u64,
         Row::Spent(product, _) => away_from_first(Group::product_hash(*product), workers),
         _ => here as u64,
     }

@@ -5,7 +5,7 @@ use contract::views::{
     CartItemsRow, CartsRow, Json, ProductRatingsRow, ProductsRow, ReviewDocumentsRow, View,
 };
 use sha2::{Digest, Sha256};
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::{Deltas, Names};
 use crate::catalog::{About, Listed};
@@ -89,10 +89,20 @@ fn embedding_text(name: Option<&str>, text: &str) -> String {
         if name.is_some() { ". " } else { "" },
         text,
     ];
-    let mut out = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+    let bytes = parts.iter().map(|part| part.len()).sum();
+    let chars = || parts.into_iter().flat_map(str::chars);
+    // Composition looks over the seams. Most texts are composed already, which is seen sooner than done.
+    match is_nfc_quick(chars()) {
+        IsNormalized::Yes => single_spaced(chars(), bytes),
+        IsNormalized::No | IsNormalized::Maybe => single_spaced(chars().nfc(), bytes),
+    }
+}
+
+/// Controls and white space as single spaces, none at either end; about so many bytes.
+fn single_spaced(chars: impl Iterator<Item = char>, bytes: usize) -> String {
+    let mut out = String::with_capacity(bytes);
     let mut gap = false;
-    // Composition looks over the seams.
-    for c in parts.into_iter().flat_map(str::chars).nfc() {
+    for c in chars {
         if c.is_control() || c.is_whitespace() {
             gap = !out.is_empty();
             continue;

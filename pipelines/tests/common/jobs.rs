@@ -1,6 +1,6 @@
 //! The jobs as they run: on timely workers, fed with what `checkout` tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use bumpalo::Bump;
@@ -9,7 +9,7 @@ use contract::log::History;
 use contract::views::View;
 use generator::Rng;
 use millrace_pipelines::checkout::Checkout;
-use millrace_pipelines::jobs::{self, BaseRow};
+use millrace_pipelines::jobs::{self, BaseRows};
 use millrace_pipelines::news::{News, Spent};
 use timely::dataflow::InputHandle;
 use timely::dataflow::operators::probe::{Handle, Probe};
@@ -83,6 +83,31 @@ fn spent(told: &Told, epoch: u64) -> Vec<Spent> {
     last.into_iter().map(spent).collect()
 }
 
+/// What each worker is told of a restart, with few purchases at once.
+fn begins(told: &Told, plan: &Plan) -> Vec<VecDeque<(u64, News)>> {
+    let epochs = usize::try_from(plan.start).expect("few epochs");
+    let names = told.news.iter().take(epochs);
+    let restored = News {
+        names: names.flat_map(|news| news.names.iter().cloned()).collect(),
+        spent: spent(told, plan.start),
+        ..News::default()
+    };
+    let mut parts = Vec::new();
+    for part in &plan.parts {
+        let BaseRows { rows, bought } = BaseRows::read(part).expect("a dump can be read");
+        let bought = bought.chunks(20).map(|bought| BaseRows {
+            bought: bought.to_vec(),
+            ..BaseRows::default()
+        });
+        parts.extend(bought);
+        parts.push(BaseRows {
+            rows,
+            ..BaseRows::default()
+        });
+    }
+    jobs::begins(plan.start, restored, parts, plan.workers)
+}
+
 /// Runs the jobs over what was told.
 pub fn run(told: &Arc<Told>, plan: Plan) -> Yielded {
     let yielded: Arc<Mutex<Parts>> = Arc::default();
@@ -108,26 +133,9 @@ pub fn run(told: &Arc<Told>, plan: Plan) -> Yielded {
         let held = plan.dump.is_none_or(|epoch| bases.hold(epoch));
         assert!(held, "nothing was forgotten yet");
         if plan.start > 0 {
-            input.advance_to(plan.start);
-            if index == 0 {
-                let names = told
-                    .news
-                    .iter()
-                    .take(usize::try_from(plan.start).expect("few epochs"));
-                let names = names.flat_map(|news| news.names.iter().cloned()).collect();
-                let spent = spent(&told, plan.start);
-                input.send(News {
-                    names,
-                    spent,
-                    ..News::default()
-                });
-            }
-            for part in plan.parts.iter().skip(index).step_by(plan.workers) {
-                let base: Vec<BaseRow> = BaseRow::read_all(part).expect("a dump can be read");
-                input.send(News {
-                    base,
-                    ..News::default()
-                });
+            for (epoch, news) in begins(&told, &plan).swap_remove(index) {
+                input.advance_to(epoch);
+                input.send(news);
             }
         }
         let last = told.news.len() as u64;

@@ -1,6 +1,6 @@
 //! The operator that decides: epoch after epoch, chunk after chunk, on worker 0.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -25,8 +25,27 @@ pub struct Begin {
     pub job: Option<(Checkout, Receiver<Vec<Delta>>)>,
     /// The epoch that it goes on after.
     pub start: u64,
-    /// What the jobs beside it are to know as of that epoch.
-    pub news: News,
+    /// What the jobs beside it are to know by that epoch, one after another ([`pipelines::jobs::begins`]).
+    pub news: VecDeque<(u64, News)>,
+}
+
+/// What is left to be told of a restart.
+struct Begins {
+    capability: Option<Capability<u64>>,
+    news: VecDeque<(u64, News)>,
+}
+
+impl Begins {
+    /// The next of it, and its epoch's capability.
+    fn next(&mut self) -> Option<(Capability<u64>, News)> {
+        let Some((epoch, news)) = self.news.pop_front() else {
+            self.capability = None;
+            return None;
+        };
+        let capability = self.capability.as_mut()?;
+        capability.downgrade(&epoch);
+        Some((capability.clone(), news))
+    }
 }
 
 /// What has arrived of an epoch and is not decided.
@@ -45,9 +64,14 @@ pub fn decide<'s>(
     depth: Depth,
 ) -> StreamVec<'s, u64, Result<News, Leaving>> {
     let pact = Exchange::new(|_: &Arriving| 0);
-    arriving.unary_frontier(pact, "decide", |capability, _| {
-        let Begin { job, start, news } = begin;
-        let mut begins = Some((capability.delayed(&start), news));
+    let scope = arriving.scope();
+    arriving.unary_frontier(pact, "decide", move |capability, info| {
+        let Begin { job, news, .. } = begin;
+        let activator = scope.activator_for(info.address);
+        let mut begins = Begins {
+            capability: Some(capability),
+            news,
+        };
         let (job, spares) = job.unzip();
         let mut decider = Decider {
             // The other workers' are never asked.
@@ -58,8 +82,10 @@ pub fn decide<'s>(
         };
         let mut arrived: BTreeMap<u64, Arrived> = BTreeMap::new();
         move |(input, frontier), output| {
-            if let Some((capability, news)) = begins.take().filter(|(_, news)| !news.is_empty()) {
+            if let Some((capability, news)) = begins.next() {
                 output.session(&capability).give(Ok(news));
+                // The rest when these have been taken in.
+                activator.activate();
             }
             input.for_each_time(|time, data| {
                 let epoch = arrived.entry(*time.time()).or_insert_with(|| Arrived {
