@@ -50,8 +50,8 @@ pub fn run(sides: [&Path; 2], at: Option<u64>, show: usize) -> Result<(), Failur
     )))
 }
 
-/// The file that a side is.
-fn store(side: &Path) -> Result<PathBuf, Failure> {
+/// The view store's file that a path is or leads to: of a data directory, or itself.
+pub fn store(side: &Path) -> Result<PathBuf, Failure> {
     if side.is_file() {
         return Ok(side.to_owned());
     }

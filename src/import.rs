@@ -83,16 +83,18 @@ pub fn read(file: Option<&Path>) -> Result<Input, Failure> {
     reading(path, online_retail::read)
 }
 
+/// How it is imported.
+pub fn options() -> Options {
+    Options {
+        partitions: PARTITIONS,
+        ..Options::default()
+    }
+}
+
 /// Makes records of it.
 pub fn import(input: &Input) -> Result<Import, Failure> {
     let bar = bar("importing", input.read());
-    let import = {
-        let options = Options {
-            partitions: PARTITIONS,
-            ..Options::default()
-        };
-        online_retail::import(input, &options, |done, _| bar.set_position(done))
-    };
+    let import = online_retail::import(input, &options(), |done, _| bar.set_position(done));
     bar.finish_and_clear();
     if import.report.balanced() {
         return Ok(import);

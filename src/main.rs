@@ -10,6 +10,7 @@ mod config;
 mod data;
 mod demo;
 mod diff;
+mod export;
 mod generate;
 mod import;
 #[cfg(feature = "kill-points")]
@@ -17,6 +18,7 @@ mod kill;
 mod log;
 mod output;
 mod progress;
+mod query;
 mod rebuild;
 mod reference;
 mod serve;
@@ -168,6 +170,22 @@ enum Command {
         #[command(flatten)]
         place: PlaceArgs,
     },
+    /// Ask the views with SQL, also while millrace runs: nothing is changed.
+    ///
+    /// One statement that reads, answered as of one epoch, which is told on stderr. The views are tables;
+    /// product_listing and order_facts join what is often asked for together. See docs/analysts.md.
+    #[command(after_help = "Examples:\n  millrace query --tables\n  \
+                      millrace query \"SELECT status, count(*) AS orders FROM orders GROUP BY status\"\n  \
+                      millrace query --file revenue.sql --format csv > revenue.csv\n  \
+                      echo 'SELECT * FROM low_stock' | millrace query - --data /srv/shop")]
+    Query(query::Args),
+    /// Write a view to a file, as of one epoch, also while millrace runs.
+    ///
+    /// Any view, and the SQL views product_listing and order_facts. The file comes into being when it is whole.
+    #[command(after_help = "Examples:\n  millrace export order_facts --format parquet\n  \
+                      millrace export orders --output orders.csv --where \"placed_at >= '2024-01-01'\"\n  \
+                      millrace export low_stock --format ndjson --output -")]
+    Export(export::Args),
     /// What is configured: by default, in millrace.toml, in the environment, by flags.
     #[command(
         subcommand,
@@ -467,6 +485,8 @@ fn run(command: Command) -> Result<(), Failure> {
         } => rebuild::accept(&settings.load()?),
         Command::Rebuild { until, settings, .. } => rebuild::run(&settings.load()?, until),
         Command::Diff { a, b, at, show } => diff::run([&a, &b], at, show),
+        Command::Query(args) => query::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Verify { place } => verify::run(&place.load()?),
         Command::Clock(ClockCommand::Accept { data }) => up::accept_clock(&data.data),
         Command::Completions { shell } => reference::completions(Cli::command(), shell),

@@ -1,8 +1,7 @@
 //! Simulated customers who keep buying while the demo runs, their bank, and a storekeeper: clients of the
 //! HTTP interface like any other.
 //!
-//! They know nothing but what the interface tells them. The bank reads unanswered commands from the view
-//! `payment_commands` and says what came of them, as a payment provider's connector does.
+//! They know nothing but what the interface tells them.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -10,12 +9,12 @@ use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use bench::draw::Random;
 use contract::log::Topic;
-use importers::online_retail::CURRENCY;
+use importers::online_retail::{CURRENCY, life};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
+use super::bank::Bank;
 use crate::Failure;
 use crate::generate::client::{Ask, Client, Reply, Target};
 use crate::generate::shop::{Fate, Habits, Order, Product, Record, Shop};
@@ -30,8 +29,6 @@ const HABITS: Habits = Habits {
 };
 /// Between two acts, in milliseconds: from, and up to so many more.
 const PAUSE_MS: (u64, u64) = (100, 300);
-/// How often the bank looks.
-const BANK: Duration = Duration::from_millis(300);
 /// Where little is left, so much comes in.
 const LITTLE: i64 = 20;
 const RECEIPT: u64 = 60;
@@ -39,8 +36,10 @@ const RECEIPT: u64 = 60;
 const QUOTA: u64 = 20;
 /// Orders that may still be cancelled, or returned in part.
 const KEPT_MAX: usize = 50;
+/// Of 100 carts so many are left behind.
+const LEFT: u64 = 35;
 /// After a failure.
-const BREATH: Duration = Duration::from_secs(1);
+pub const BREATH: Duration = Duration::from_secs(1);
 
 /// Keeps them buying until it is asked to stop. `ready` hears once there is something to be bought.
 pub fn run(
@@ -67,11 +66,7 @@ pub fn run(
         wallets: BTreeMap::new(),
         told: Told::default(),
     };
-    let mut bank = Bank {
-        client: Client::new(target, &retried),
-        random: Random(seed),
-        token: None,
-    };
+    let mut bank = Bank::new(Client::new(target, &retried), seed);
     runtime.block_on(async {
         tokio::select! {
             () = customers.live(ready) => {}
@@ -148,11 +143,13 @@ impl Customers {
     /// What somebody does next.
     async fn act(&mut self) -> Result<(), Failure> {
         match self.shop.random().below(100) {
-            0..60 => self.order().await,
+            0..48 => self.order().await,
+            48..60 => self.shop_with_a_cart().await,
             60..70 => self.claim().await,
-            70..78 => self.top_up().await,
-            78..86 => self.cancel().await,
-            86..92 => self.cancel_a_line().await,
+            70..76 => self.top_up().await,
+            76..83 => self.cancel().await,
+            83..88 => self.cancel_a_line().await,
+            88..94 => self.review().await,
             _ => {
                 let products = self.shop.products().len() as u64;
                 let index = usize::try_from(self.shop.random().below(products)).unwrap_or(0);
@@ -196,6 +193,11 @@ impl Customers {
                 .and_modify(|balance| *balance -= wallet);
         }
         let reply = self.post("/v1/orders", &value).await?;
+        self.placed(order, &reply).await
+    }
+
+    /// What follows an order, whatever way it was placed.
+    async fn placed(&mut self, order: Order, reply: &Reply) -> Result<(), Failure> {
         self.told.orders += 1;
         if reply.status != 201 {
             self.told.refused += 1;
@@ -212,6 +214,50 @@ impl Customers {
         if self.kept.len() < KEPT_MAX {
             self.kept.push(order);
         }
+        Ok(())
+    }
+
+    /// Fills a cart, and mostly checks out what is in it, at the prices of the moment.
+    async fn shop_with_a_cart(&mut self) -> Result<(), Failure> {
+        let order = self.shop.order();
+        let customer = order.customer.clone();
+        let mut filled = String::new();
+        for line in &order.lines {
+            let value = json!({
+                "type": "cart_item_set", "customer_id": customer, "sku": line["sku"],
+                "quantity": line["quantity"],
+            });
+            let reply = self.append(&Record::new(Topic::Carts, &customer, &value)).await?;
+            filled = reply.json()["token"].as_str().unwrap_or_default().to_owned();
+        }
+        if self.shop.random().below(100) < LEFT {
+            return Ok(());
+        }
+        let path = format!("/v1/carts/{customer}/checkout");
+        let ask = Ask::post(path, &json!({"order_id": order.id})).with("prefer", "wait=5");
+        // The cart as it is with all of that in it.
+        let reply = self.client.send(&ask.with("millrace-after", filled)).await?;
+        self.placed(order, &reply).await
+    }
+
+    /// Says what somebody thinks of what they bought.
+    async fn review(&mut self) -> Result<(), Failure> {
+        let bought = self.kept.len() as u64;
+        if bought == 0 {
+            return Ok(());
+        }
+        let at = usize::try_from(self.shop.random().below(bought)).unwrap_or(0);
+        let (order_id, customer) = (self.kept[at].id.clone(), self.kept[at].customer.clone());
+        let sku = self.kept[at].lines[0]["sku"].clone();
+        let random = self.shop.random();
+        let rating = life::rating(random.below(100));
+        let text = life::review(rating, random.below(2) == 0, random.below(1 << 32));
+        let id = self.id("review");
+        let value = json!({
+            "type": "review_posted", "review_id": id, "customer_id": customer, "sku": sku,
+            "rating": rating, "text": text, "order_id": order_id,
+        });
+        self.append(&Record::new(Topic::Reviews, &id, &value)).await?;
         Ok(())
     }
 
@@ -311,67 +357,5 @@ impl Customers {
             self.append(&receipt).await?;
         }
         Ok(())
-    }
-}
-
-/// The customers' bank.
-struct Bank {
-    client: Client,
-    random: Random,
-    /// What it said last.
-    token: Option<String>,
-}
-
-impl Bank {
-    async fn live(&mut self) {
-        loop {
-            if let Err(failure) = self.answer().await {
-                tracing::warn!("the bank can't answer: {failure}");
-                tokio::time::sleep(BREATH).await;
-            }
-            tokio::time::sleep(BANK).await;
-        }
-    }
-
-    /// Answers what is unanswered.
-    async fn answer(&mut self) -> Result<(), Failure> {
-        let mut ask = Ask::get("/v1/views/payment_commands?answered=false&limit=200");
-        if let Some(token) = &self.token {
-            // What was answered already must not be seen again.
-            ask = ask.with("millrace-after", token.clone());
-        }
-        let commands = self.client.send(&ask).await?.json();
-        let items = commands["items"].as_array();
-        let answers: Vec<String> = items
-            .into_iter()
-            .flatten()
-            .map(|item| self.verdict(item).to_string())
-            .collect();
-        if answers.is_empty() {
-            return Ok(());
-        }
-        let ask = Ask::lines(Topic::Payments.name(), answers.join("\n"));
-        let said = self.client.send(&ask).await?.json();
-        self.token = said["token"].as_str().map(str::to_owned);
-        Ok(())
-    }
-
-    fn verdict(&mut self, command: &Value) -> Value {
-        let mut answer = json!({
-            "order_id": command["order_id"], "payment_key": command["payment_key"],
-            "amount": command["amount"], "currency": command["currency"],
-        });
-        let kind = if command["kind"] == "refund" {
-            answer["refund_id"] = command["refund_id"].clone();
-            "payment_refunded"
-        } else if self.random.below(100) < 5 {
-            answer["code"] = json!("card_declined");
-            answer["message"] = json!("The bank declined the card.");
-            "payment_declined"
-        } else {
-            "payment_confirmed"
-        };
-        answer["type"] = json!(kind);
-        answer
     }
 }

@@ -3,8 +3,10 @@
 //!
 //! The month is bound with the clock of its own time; nothing of today is bound, and nothing is taken over
 //! HTTP, before it is whole. Then the same directory is run as `millrace up` does: the wall clock is the
-//! present, and what 2010 left open has passed, by the rules.
+//! present, and what 2010 left open has passed, by the rules. Carts and reviews, of which the month tells
+//! nothing, are made up beside its orders ([`life`]).
 
+mod bank;
 mod customers;
 mod place;
 mod replay;
@@ -17,7 +19,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
 use contract::log::Topic;
-use importers::online_retail::{Import, is_fee};
+use importers::online_retail::{Import, is_fee, life};
 use runtime::State;
 
 use self::place::{Place, Wish};
@@ -118,7 +120,9 @@ impl Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let signals = Signals::new()?;
     let input = import::read(args.file.as_deref())?;
-    let import = import::import(&input)?;
+    let mut import = import::import(&input)?;
+    // The data knows neither carts nor reviews.
+    import.log = life::enliven(&import.log, &import::options()).0;
     let listener = listen(&args.config(Path::new("."))?)?;
     let mut place = args.place()?;
     let config = args.config(place.path())?;

@@ -1,6 +1,6 @@
 //! The demo's table: every figure is read from the views.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -79,6 +79,7 @@ pub fn text(file: Option<&Path>, import: &Import, verdict: &Verdict, took: Durat
     );
     outcomes(&mut out, &verdict.tables);
     sales(&mut out, &verdict.tables);
+    voices(&mut out, &verdict.tables);
     checks(&mut out, import, verdict, took);
     out
 }
@@ -149,6 +150,28 @@ fn sales(out: &mut String, tables: &Tables) {
             &money(gross, currency),
         );
     }
+}
+
+fn voices(out: &mut String, tables: &Tables) {
+    use views::{product_ratings, review_documents};
+    let (mut reviews, mut stars) = (0, 0);
+    for row in rows(tables, View::ProductRatings) {
+        reviews += row.int(product_ratings::count);
+        stars += (1..=5)
+            .zip(product_ratings::r1..)
+            .map(|(rating, column)| rating * row.int(column))
+            .sum::<i64>();
+    }
+    let verified = |row: &Row<'_>| *row.value(review_documents::verified_purchase) == Value::Bool(true);
+    let verified = rows(tables, View::ReviewDocuments).filter(verified).count();
+    let in_carts = rows(tables, View::CartItems).map(|row| row.text(views::cart_items::customer_id));
+    let in_carts: BTreeSet<&str> = in_carts.collect();
+    let _ = writeln!(out, "\nCustomers' voices (made up, in Korean and English)");
+    line(out, "reviews", &grouped(reviews));
+    line(out, "  of a verified purchase", &count(verified));
+    let tenths = (10 * stars + reviews / 2).checked_div(reviews).unwrap_or(0);
+    line(out, "  mean rating", &format!("{}.{}", tenths / 10, tenths % 10));
+    line(out, "carts left behind", &count(in_carts.len()));
 }
 
 fn checks(out: &mut String, import: &Import, verdict: &Verdict, took: Duration) {

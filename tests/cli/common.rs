@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -84,6 +85,53 @@ pub fn scratch(name: &str, content: &[u8]) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&path, content).expect("the test's directory can be written");
     path
+}
+
+/// Where what is pinned in tests/clients/analysts is installed; why it is not.
+pub fn analysts_python() -> Result<PathBuf, String> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let wanted = fs::read_to_string("tests/clients/analysts/requirements.txt").expect("it is there");
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("analysts-venv");
+    let (python, installed) = (place.join("bin/python"), place.join("installed.txt"));
+    if fs::read_to_string(&installed).is_ok_and(|there| there == wanted) {
+        return Ok(python);
+    }
+    let well = |command: &mut Command| match command.output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    well(
+        Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(&place),
+    )?;
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--requirement",
+    ];
+    let pip = well(
+        Command::new(&python)
+            .args(pip)
+            .arg("tests/clients/analysts/requirements.txt"),
+    );
+    pip?;
+    fs::write(&installed, wanted).map_err(|error| error.to_string())?;
+    Ok(python)
+}
+
+/// Waits until something is so.
+pub fn wait_until(what: &str, done: impl Fn() -> bool) {
+    let until = Instant::now() + LIMIT;
+    while !done() {
+        assert!(Instant::now() < until, "waiting for {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// A place for a data directory, which is not there yet, and gone after the test.

@@ -7,12 +7,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use contract::value::Value;
 use contract::views::{View, orders};
 
-use crate::common::{Dir, LIMIT, assert_refused, assert_well, curl, millrace, scratch, text};
+use crate::common::{Dir, LIMIT, assert_refused, assert_well, curl, millrace, scratch, text, wait_until};
 
 /// A small history, quickly replayed, with an order that was cancelled in part.
 pub const HISTORY: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
@@ -126,14 +126,6 @@ fn answer(address: &str, what: &str, body: &str) -> String {
     answer
 }
 
-fn wait_until(what: &str, done: impl Fn() -> bool) {
-    let until = Instant::now() + LIMIT;
-    while !done() {
-        assert!(Instant::now() < until, "waiting for {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
 #[test]
 fn a_live_demo_says_what_works_sells_stops_and_goes_on() {
     let dir = Dir::new("live-demo");
@@ -165,6 +157,10 @@ fn a_live_demo_says_what_works_sells_stops_and_goes_on() {
     wait_until("more orders", || bought(&dir) > before);
     wait_until("one that is paid", || {
         statuses(&dir).iter().any(|status| status == "confirmed")
+    });
+    let reviews = || dir.stored().1.rows(View::ReviewDocuments).len();
+    wait_until("a review of today's, and a cart", || {
+        reviews() > 0 && !dir.stored().1.rows(View::Carts).is_empty()
     });
     let rest = demo.stop("INT");
     assert!(

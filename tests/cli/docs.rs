@@ -7,6 +7,8 @@
 //!   that does, with ^C, and it must end well.
 //! - A `json` block shows what the last request before it answered: every member that it names is there, with
 //!   the same value unless its nature is to differ. A problem that is shown is expected.
+//! - A `text` block after a `sh` block with `millrace query` or `sqlite3`, or after a `python` block, shows what that printed,
+//!   to the letter. Python runs where what it needs can be installed.
 //! - A `toml` block is the page's `millrace.toml` from there on.
 
 use std::fs;
@@ -20,10 +22,12 @@ use std::time::Instant;
 
 use serde_json::Value as Json;
 
-use crate::common::{Dir, LIMIT, assert_well, millrace, text};
+use crate::common::{Dir, LIMIT, analysts_python, assert_well, millrace, text};
 
 /// Where pages say that it listens, and what tests say instead: any free port.
 const PORT: &str = ":8080";
+/// Of whose output a page shows every letter.
+const EXACT: &[&str] = &["millrace query", "sqlite3 "];
 /// What runs everything and is therefore run by nothing here.
 const NOT_RUN: &[&str] = &["cargo xtask test"];
 /// What commands that stay say when they can be asked; the address is beside it.
@@ -73,6 +77,14 @@ fn a_shop_front_works_as_described() {
     ] {
         assert!(commands.contains(path), "{path}");
     }
+}
+
+#[test]
+#[cfg(feature = "parquet")]
+fn analysts_get_the_answers_that_are_shown() {
+    let commands = run("docs/analysts.md");
+    assert!(commands.matches("millrace query").count() > 10, "{commands}");
+    assert!(commands.contains("millrace export"), "{commands}");
 }
 
 #[test]
@@ -182,10 +194,13 @@ fn run(page: &str) -> String {
                 let shown = shown
                     .transpose()
                     .unwrap_or_else(|error| panic!("{block}: {error}"));
-                place.script(block, shown.as_ref());
+                let printed =
+                    printed(&blocks, at).filter(|_| EXACT.iter().any(|program| block.contains(program)));
+                place.script(block, shown.as_ref(), printed);
                 commands.push_str(block);
                 commands.push('\n');
             }
+            "python" => place.python(block, printed(&blocks, at)),
             "toml" => fs::write(place.dir.0.join("millrace.toml"), block).expect("it can be written"),
             "json" | "text" => {}
             other => panic!("{page}: nobody knows what becomes of {other:?} blocks"),
@@ -193,6 +208,12 @@ fn run(page: &str) -> String {
     }
     place.stop();
     commands
+}
+
+/// What the block number `at` is said to print.
+fn printed<'p>(blocks: &[(&str, &'p str)], at: usize) -> Option<&'p str> {
+    let next = blocks.get(at + 1).filter(|(language, _)| *language == "text");
+    next.map(|(_, text)| *text)
 }
 
 /// Where a page is run.
@@ -236,7 +257,25 @@ impl Place {
         shell
     }
 
-    fn script(&mut self, block: &str, shown: Option<&Json>) {
+    /// Runs Python, if what analysts need is here.
+    fn python(&mut self, block: &str, printed: Option<&str>) {
+        self.stop();
+        let python = match analysts_python() {
+            Ok(python) => python,
+            Err(why) => return println!("skipped: {block}: {why}"),
+        };
+        let mut run = Command::new(python);
+        let output = run.args(["-c", block]).current_dir(&self.dir.0).output();
+        let output = output.expect("it was there");
+        let (said, wrong) = (text(&output.stdout), text(&output.stderr));
+        if wrong.contains("Failed to download extension") {
+            return println!("skipped: DuckDB can't fetch an extension here for {block}");
+        }
+        assert_eq!(output.status.code(), Some(0), "{block}\n{said}{wrong}");
+        assert_printed(block, &said, printed);
+    }
+
+    fn script(&mut self, block: &str, shown: Option<&Json>, printed: Option<&str>) {
         let lines: Vec<&str> = block.lines().filter(|line| !NOT_RUN.contains(line)).collect();
         let (stays, first) = match lines.split_last() {
             Some((last, first)) if stays(last) => (Some(*last), first),
@@ -248,7 +287,11 @@ impl Place {
             self.stop();
             let output = self.shell(&first.join("\n")).output().expect("there is a shell");
             let (said, wrong) = (text(&output.stdout), text(&output.stderr));
+            if output.status.code() == Some(127) {
+                return println!("skipped: a program is not here for {block}");
+            }
             assert_eq!(output.status.code(), Some(0), "{block}\n{said}{wrong}");
+            assert_printed(block, &said, printed);
         }
         if let Some(command) = stays {
             self.stop();
@@ -289,6 +332,13 @@ impl Place {
         if let Some(running) = self.running.take() {
             running.stop();
         }
+    }
+}
+
+/// Asserts that what is said to be printed was.
+fn assert_printed(block: &str, said: &str, printed: Option<&str>) {
+    if let Some(printed) = printed {
+        assert_eq!(said.trim_end(), printed.trim_end(), "{block}");
     }
 }
 

@@ -8,10 +8,12 @@ mod common;
 mod copies;
 mod demo;
 mod docs;
+mod export;
 mod full_disk;
 mod generate;
 mod log;
 mod python;
+mod query;
 mod rebuild;
 mod reference;
 #[cfg(feature = "s3")]
@@ -45,6 +47,12 @@ fn the_demo_shows_a_month_that_the_oracle_agrees_on() {
         let orders: u64 = figure(what).replace(',', "").parse().expect("a count");
         assert!(orders > 0, "{what}");
     }
+    for what in ["reviews", "of a verified purchase", "carts left behind"] {
+        let made_up: u64 = figure(what).replace(',', "").parse().expect("a count");
+        assert!(made_up > 10, "{what}");
+    }
+    let mean: f64 = figure("mean rating").parse().expect("a number");
+    assert!((3.0..5.0).contains(&mean), "{mean}");
     assert!(figure("money refunded").starts_with("GBP "));
     assert!(figure("all days").starts_with("GBP "));
     for heading in ["Orders", "Best sellers", "What a person must act on", "Checks"] {

@@ -50,6 +50,7 @@ mod fields;
 mod import;
 mod input;
 mod invoice;
+pub mod life;
 mod plan;
 mod read;
 mod records;

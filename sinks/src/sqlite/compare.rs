@@ -163,7 +163,9 @@ impl Pair {
     }
 
     fn views(&mut self, side: &str) -> Result<Vec<String>, SinkError> {
-        let sql = format!("SELECT name FROM {side}.millrace_views WHERE \"column\" = '' ORDER BY name");
+        let sql = format!(
+            "SELECT name FROM {side}.millrace_views WHERE \"column\" = '' AND type = 'view' ORDER BY name"
+        );
         let rows = self.rows(sql)?;
         rows.iter().map(|row| self.text(row, 0)).collect()
     }

@@ -27,6 +27,8 @@
 //! [`Sink::caught_up`], or at the end of a refill: filling the tables without them is half the work. A file
 //! that was left before that is told by the indexes that it lacks.
 
+mod analysts;
+mod ask;
 mod cache;
 mod compare;
 mod connection;
@@ -38,6 +40,7 @@ mod query;
 pub mod read;
 mod rows;
 mod schema;
+pub mod statement;
 mod wal;
 mod write;
 
@@ -53,10 +56,13 @@ use contract::views::View;
 use sqlx::AssertSqlSafe;
 use tokio::runtime::Runtime;
 
+pub use self::analysts::{SQL_VIEWS, SqlColumn, SqlView};
+pub use self::ask::{Analyst, AskError, Cell, Rows};
 pub use self::compare::{Compared, Pair};
 use self::connection::Connection;
 pub use self::copy::copy;
 pub use self::read::{ReadError, Readers, Snapshot};
+pub use self::rows::time;
 use self::wal::Wal;
 use self::write::ViewWriter;
 use crate::decide::{fence, fence_refill};

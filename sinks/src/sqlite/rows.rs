@@ -12,8 +12,9 @@ use super::read::ReadError;
 /// 8,000 years: the calendar repeats every 400.
 const YEARS_8000_MS: i64 = 20 * 146_097 * 86_400_000;
 
-/// A time as we write it. Deadlines of the last day of 9999 lie in the year 10000.
-pub(super) fn time(text: &str) -> Option<Time> {
+/// A time as the store has it, if `text` is one. Deadlines of the last day of 9999 lie in the year 10000.
+#[must_use]
+pub fn time(text: &str) -> Option<Time> {
     match (text.len(), text.strip_prefix("10000")) {
         (24, _) => Time::parse(text).filter(|_| text.ends_with('Z')),
         (25, Some(rest)) => Some(Time::parse(&format!("2000{rest}"))?.plus_ms(YEARS_8000_MS)),

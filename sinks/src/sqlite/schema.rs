@@ -3,8 +3,9 @@
 //! Each view is a STRICT table of its name. The file carries our application id and a format number, so that
 //! no other file is ever written to, and our own only if its tables are, word for word, those that this
 //! version makes. The one exception: what views have gained since, nullable columns and whole views, is added
-//! to a file whose rows the same logic decided. Secondary indexes are those that the API's reads need, and no others; they are not there
-//! while the file is filled ([`super::SqliteViews::caught_up`]).
+//! to a file whose rows the same logic decided. SQL views ([`analysts`]) are made anew where they differ.
+//! Secondary indexes are those that the API's reads need, and no others; they are not there while the file
+//! is filled ([`super::SqliteViews::caught_up`]).
 
 use std::fmt::Write as _;
 
@@ -12,15 +13,18 @@ use contract::views::{Column, Type, View};
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::Config;
 use super::connection::{Connection, MOVE_AWAY};
+use super::{Config, analysts};
 use crate::SinkError;
 
 /// `MILL`.
-const APPLICATION_ID: i32 = 0x4d49_4c4c;
+pub(super) const APPLICATION_ID: i32 = 0x4d49_4c4c;
 
 /// The format of the file.
-const FORMAT: i32 = 1;
+pub(super) const FORMAT: i32 = 1;
+
+/// What `millrace_views` calls a view that the jobs keep.
+const VIEW: &str = "view";
 
 /// What the store itself keeps.
 const OWN_TABLES: [(&str, &str); 3] = [
@@ -184,7 +188,8 @@ pub(super) async fn open(connection: &mut Connection, config: &Config) -> Result
     }
     if ours {
         let gained = check(connection, &found, views)?;
-        return migrate(connection, &gained, config.logic).await;
+        migrate(connection, &gained, config.logic).await?;
+        return analysts::keep(connection, views).await;
     }
     connection
         .run(AssertSqlSafe(format!("PRAGMA page_size = {page_bytes}")))
@@ -193,7 +198,8 @@ pub(super) async fn open(connection: &mut Connection, config: &Config) -> Result
     let made = make(connection, views).await;
     let end = if made.is_ok() { "COMMIT" } else { "ROLLBACK" };
     let ended = connection.run(end).await;
-    made.and(ended)
+    made.and(ended)?;
+    analysts::keep(connection, views).await
 }
 
 async fn make(connection: &mut Connection, views: &[View]) -> Result<(), SinkError> {
@@ -213,21 +219,34 @@ async fn make(connection: &mut Connection, views: &[View]) -> Result<(), SinkErr
     }
     for view in views {
         connection.run(AssertSqlSafe(create(*view))).await?;
-        describe(connection, *view).await?;
+        describe_view(connection, *view).await?;
     }
     Ok(())
 }
 
-/// Fills `millrace_views` with a view's columns; the row with the empty column is about the view itself.
-async fn describe(connection: &mut Connection, view: View) -> Result<(), SinkError> {
+async fn describe_view(connection: &mut Connection, view: View) -> Result<(), SinkError> {
     let schema = view.schema();
-    let columns = schema
-        .columns
-        .iter()
-        .map(|c| (c.name, type_name(c.ty), c.meaning));
-    for (column, ty, meaning) in std::iter::once(("", "view", schema.meaning.trim())).chain(columns) {
+    let meaning = schema.meaning.trim();
+    describe(connection, schema.name, VIEW, meaning, schema.columns.iter()).await
+}
+
+/// Fills `millrace_views` with a view's columns; the row with the empty column is about the view itself.
+pub(super) async fn describe(
+    connection: &mut Connection,
+    name: &str,
+    kind: &str,
+    meaning: &str,
+    columns: impl Iterator<Item = &Column>,
+) -> Result<(), SinkError> {
+    let mut arguments = SqliteArguments::default();
+    super::write::bind(&mut arguments, name);
+    connection
+        .execute("DELETE FROM millrace_views WHERE name = ?", arguments)
+        .await?;
+    let columns = columns.map(|c| (c.name, type_name(c.ty), c.meaning));
+    for (column, ty, meaning) in std::iter::once(("", kind, meaning)).chain(columns) {
         let mut arguments = SqliteArguments::default();
-        for text in [schema.name, column, ty, meaning] {
+        for text in [name, column, ty, meaning] {
             super::write::bind(&mut arguments, text);
         }
         connection
@@ -312,12 +331,7 @@ async fn add(connection: &mut Connection, gained: &[Gained]) -> Result<(), SinkE
             let sql = format!("ALTER TABLE {name} ADD COLUMN {}", definition(column));
             connection.run(AssertSqlSafe(sql)).await?;
         }
-        let mut arguments = SqliteArguments::default();
-        super::write::bind(&mut arguments, name);
-        connection
-            .execute("DELETE FROM millrace_views WHERE name = ?", arguments)
-            .await?;
-        describe(connection, *view).await?;
+        describe_view(connection, *view).await?;
         let columns: Vec<&str> = columns.iter().map(|column| column.name).collect();
         tracing::info!(
             view = name,
