@@ -6,6 +6,7 @@
 mod backup;
 mod bench;
 mod checkpoints;
+mod client;
 mod config;
 mod data;
 mod demo;
@@ -148,12 +149,15 @@ enum Command {
     },
     /// List the rows that two view stores have differently. Status 1 if there are any.
     ///
-    /// Both must stand at one epoch. Of stores of different versions what both have is compared.
+    /// Both must stand at one epoch. Of stores of different versions what both have is compared. Running
+    /// instances are followed, view after view, until both are at one epoch; a view's rows are held in memory
+    /// meanwhile. They must be of one log, which can't be told from outside.
     #[command(after_help = "Examples:\n  \
                       millrace diff millrace-data/views.sqlite millrace-data/views-next.sqlite\n  \
-                      millrace diff --at 1200 /srv/shop ./restored")]
+                      millrace diff --at 1200 /srv/shop ./restored\n  \
+                      millrace diff http://127.0.0.1:8080 http://127.0.0.1:8081")]
     Diff {
-        /// A data directory, or a view store's file.
+        /// A data directory, a view store's file, or http://HOST:PORT of a running instance.
         a: PathBuf,
         /// The other.
         b: PathBuf,
@@ -163,6 +167,9 @@ enum Command {
         /// Differences that are listed, at most.
         #[arg(long, value_name = "N", default_value_t = 20)]
         show: usize,
+        /// The bearer token that running instances want; by default the environment's MILLRACE_API_TOKEN.
+        #[arg(long, value_name = "TOKEN")]
+        token: Option<String>,
     },
     /// Compare the view store with what an oracle makes of the log. Status 1 if they differ.
     #[command(after_help = "Examples:\n  millrace verify\n  millrace verify --data /srv/shop")]
@@ -484,7 +491,13 @@ fn run(command: Command) -> Result<(), Failure> {
             ..
         } => rebuild::accept(&settings.load()?),
         Command::Rebuild { until, settings, .. } => rebuild::run(&settings.load()?, until),
-        Command::Diff { a, b, at, show } => diff::run([&a, &b], at, show),
+        Command::Diff {
+            a,
+            b,
+            at,
+            show,
+            token,
+        } => diff::run([&a, &b], at, show, token),
         Command::Query(args) => query::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Verify { place } => verify::run(&place.load()?),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::customers::BREATH;
 use crate::Failure;
-use crate::generate::client::{Ask, Client};
+use crate::client::{Ask, Client};
 
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(300);

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::bank::Bank;
 use crate::Failure;
-use crate::generate::client::{Ask, Client, Reply, Target};
+use crate::client::{Ask, Client, Reply, Target};
 use crate::generate::shop::{Fate, Habits, Order, Product, Record, Shop};
 use crate::signals::Signals;
 

@@ -13,12 +13,12 @@ use indicatif::ProgressBar;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, LocalSet};
 
-use super::client::{Ask, Client, Reply, Target};
 use super::pace::Pace;
 use super::shop::{FlashSale, Order, Record, Shop};
 use super::tally::Tally;
 use super::{Load, Outcome};
 use crate::Failure;
+use crate::client::{Ask, Client, Reply, Target};
 use crate::signals::Signals;
 
 /// Lines of one request, at most.

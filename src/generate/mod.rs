@@ -4,7 +4,6 @@
 //! The customers and their orders are those of [`shop`], which the live demo has too. All is drawn from a
 //! seed: the same seed sends the same records, which count once.
 
-pub mod client;
 mod direct;
 mod http;
 mod pace;
@@ -16,11 +15,11 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 
-use self::client::Target;
 use self::pace::{Pace, Rate};
 use self::shop::{FlashSale, Habits, Product, Record, Shop};
 use self::tally::{Tally, line, rate};
 use crate::Failure;
+use crate::client::Target;
 use crate::output::print;
 use crate::signals::Signals;
 

@@ -7,6 +7,7 @@ mod checkpoints;
 mod common;
 mod copies;
 mod demo;
+mod diff;
 mod docs;
 mod export;
 mod full_disk;

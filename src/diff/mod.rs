@@ -1,26 +1,33 @@
-//! `millrace diff`: the rows that two view stores, at one epoch, have differently.
+//! `millrace diff`: the rows that two view stores, or two running instances, have differently at one epoch.
+
+mod running;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use sinks::Frontier;
-use sinks::sqlite::Pair;
+use sinks::sqlite::{Compared, Pair};
 
 use crate::Failure;
 use crate::data::Data;
 use crate::output::print;
 use crate::progress::spinner;
 
-/// Compares, and lists at most so many differences.
-pub fn run(sides: [&Path; 2], at: Option<u64>, show: usize) -> Result<(), Failure> {
-    let [a, b] = [store(sides[0])?, store(sides[1])?];
-    let undone = |error: sinks::SinkError| Failure::Undone(error.to_string());
-    let mut pair = Pair::open(&a, &b).map_err(undone)?;
-    let epoch = common(&pair, [&a, &b], at)?;
+/// Compares, and lists at most so many differences. `token` is that of running instances.
+pub fn run(sides: [&Path; 2], at: Option<u64>, show: usize, token: Option<String>) -> Result<(), Failure> {
     let line = spinner("comparing".to_owned());
-    let compared = pair.compare(show, |view| line.set_message(format!("comparing {view}")));
+    let mut told = |view: &str| line.set_message(format!("comparing {view}"));
+    let compared = match sides.map(url) {
+        [Some(a), Some(b)] => running::compare([a, b], token, at, show, &mut told),
+        [None, None] => stores(sides, at, show, &mut told),
+        _ => Err(Failure::Usage(
+            "a running instance is compared with a running one: back it up and compare the copy, or start \
+             millrace on the other"
+                .to_owned(),
+        )),
+    };
     line.finish_and_clear();
-    let compared = compared.map_err(undone)?;
+    let (epochs, compared) = compared?;
     let mut out = String::new();
     for difference in &compared.shown {
         let _ = writeln!(out, "{difference}");
@@ -33,7 +40,7 @@ pub fn run(sides: [&Path; 2], at: Option<u64>, show: usize) -> Result<(), Failur
     }
     let _ = writeln!(
         out,
-        "compared {} rows of {} views at epoch {epoch}: {} differences",
+        "compared {} rows of {} views at {epochs}: {} differences",
         bench::thousands(&compared.rows.to_string()),
         compared.views,
         compared.count
@@ -45,9 +52,29 @@ pub fn run(sides: [&Path; 2], at: Option<u64>, show: usize) -> Result<(), Failur
     Err(Failure::Bad(format!(
         "{} rows differ between {} and {}",
         compared.count,
-        a.display(),
-        b.display()
+        sides[0].display(),
+        sides[1].display()
     )))
+}
+
+/// The URL that a side is, if it is one.
+fn url(side: &Path) -> Option<&str> {
+    side.to_str().filter(|text| text.contains("://"))
+}
+
+/// Compares view stores; at which epoch, and how they differ.
+fn stores(
+    sides: [&Path; 2],
+    at: Option<u64>,
+    show: usize,
+    told: &mut dyn FnMut(&str),
+) -> Result<(String, Compared), Failure> {
+    let [a, b] = [store(sides[0])?, store(sides[1])?];
+    let undone = |error: sinks::SinkError| Failure::Undone(error.to_string());
+    let mut pair = Pair::open(&a, &b).map_err(undone)?;
+    let epoch = common(&pair, [&a, &b], at)?;
+    let compared = pair.compare(show, told).map_err(undone)?;
+    Ok((format!("epoch {epoch}"), compared))
 }
 
 /// The view store's file that a path is or leads to: of a data directory, or itself.

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper::Request;
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -196,6 +197,27 @@ impl Client {
         }
     }
 
+    /// Opens an answer that comes in parts, and may never end.
+    ///
+    /// # Errors
+    /// If nobody answers, or with anything but that.
+    pub async fn open(&mut self, ask: &Ask) -> Result<Incoming, Failure> {
+        let opened = tokio::time::timeout(ANSWER_MAX, self.answer(ask)).await;
+        let answer = opened.map_err(|_| self.nobody("no answer in time"))?;
+        let answer = answer.map_err(|why| self.nobody(&why))?;
+        let status = answer.status().as_u16();
+        if status == 200 {
+            return Ok(answer.into_body());
+        }
+        let body = answer.into_body().collect().await;
+        let body = body.map_err(|error| self.nobody(&error.to_string()))?.to_bytes();
+        let reply = Reply { status, body };
+        let detail = reply.json()["detail"]
+            .as_str()
+            .map_or(reply.reason(), str::to_owned);
+        Err(Failure::Undone(format!("{}{}: {detail}", self.target, ask.path)))
+    }
+
     fn nobody(&self, why: &str) -> Failure {
         let target = &self.target;
         Failure::Undone(format!(
@@ -203,8 +225,8 @@ impl Client {
         ))
     }
 
-    /// Sends once; the answer, and after how long to come again if it says so.
-    async fn once(&mut self, ask: &Ask) -> Result<(Reply, Duration), String> {
+    /// Sends once; what begins to come back.
+    async fn answer(&mut self, ask: &Ask) -> Result<Response<Incoming>, String> {
         if self.connection.as_ref().is_none_or(SendRequest::is_closed) {
             self.connection = Some(connect(&self.target.address).await?);
         }
@@ -223,7 +245,13 @@ impl Client {
         let request = request.map_err(|error| error.to_string())?;
         let said = |error: hyper::Error| error.to_string();
         connection.ready().await.map_err(said)?;
-        let answer = connection.send_request(request).await.map_err(said)?;
+        connection.send_request(request).await.map_err(said)
+    }
+
+    /// Sends once; the answer, and after how long to come again if it says so.
+    async fn once(&mut self, ask: &Ask) -> Result<(Reply, Duration), String> {
+        let answer = self.answer(ask).await?;
+        let said = |error: hyper::Error| error.to_string();
         let number = |name: &str| {
             let value = answer.headers().get(name)?;
             value.to_str().ok()?.trim().parse::<u64>().ok()
