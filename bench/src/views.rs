@@ -13,7 +13,6 @@ use importers::film_reviews::{self, Line};
 use serde_json::json;
 
 use crate::mix::{Ids, Mix, Random};
-use crate::process::{forget_peak, resident_bytes};
 use crate::replay::{Made, decode, make, make_orders, replay};
 use crate::scratch::Scratch;
 use crate::{Figure, Settings};
@@ -120,10 +119,7 @@ fn make_reviews(directory: &Path, count: usize) -> Result<Made, String> {
 fn measure(what: &str, made: &Made, workers: usize, figures: &mut Vec<Figure>) -> Result<(), String> {
     let records = made.records as f64;
     let decoded = decode(made)?;
-    forget_peak();
-    let before = resident_bytes().unwrap_or(0);
     let replayed = replay(made, None, workers)?;
-    let grown = resident_bytes().unwrap_or(0).saturating_sub(before);
     let figure = |metric: &str, value, unit| Figure::new("views", format!("{what}: {metric}"), value, unit);
     let rate = records / replayed.seconds;
     figures.extend([
@@ -135,7 +131,6 @@ fn measure(what: &str, made: &Made, workers: usize, figures: &mut Vec<Figure>) -
             replayed.cpu_seconds * 1e6 / records,
             "us",
         ),
-        figure("memory that stays after it", grown as f64 / 1e6, "MB"),
     ]);
     Ok(())
 }
