@@ -3,6 +3,8 @@
 //! One table ([`keys`]) says what there is. A value that is not what it may be, and a key that does not exist,
 //! is refused with key, value, where it was said, and what is expected. Nothing starts half-configured.
 
+#[cfg(feature = "kafka")]
+mod kafka;
 mod keys;
 
 use std::collections::BTreeMap;
@@ -174,6 +176,11 @@ impl Config {
     /// Bytes of a segment of the log.
     pub fn segment_bytes_max(&self) -> u64 {
         self.number("log.segment_mib") << 20
+    }
+
+    /// The brokers of Kafka; none: the log is in the data directory.
+    pub fn brokers(&self) -> Option<&str> {
+        Some(self.text("kafka.brokers")).filter(|brokers| !brokers.is_empty())
     }
 
     /// The limits of binding epochs.
