@@ -7,7 +7,7 @@
 //! An end is the last stable offset: below it nothing is undecided, and all that counts can be read.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -27,7 +27,7 @@ use crate::streams::Streams;
 /// Between rounds when nothing happens.
 const IDLE: Duration = Duration::from_millis(50);
 /// Between rounds when something does.
-const PACE: Duration = Duration::from_millis(1);
+const PACE: Duration = Duration::from_millis(2);
 /// The longest that a round waits for an answer.
 const ROUND_MAX: Duration = Duration::from_secs(3);
 /// After a round that failed.
@@ -69,14 +69,23 @@ pub struct Ends {
     known: Mutex<Known>,
     moved: Condvar,
     pub growth: Growth,
-    /// Per stream the offset up to which a cursor has read; `u64::MAX`: none has.
-    pub consumed: Vec<AtomicU64>,
+    /// Per stream and client that reads it: up to where.
+    consumed: Mutex<BTreeMap<(usize, usize), u64>>,
     stop: AtomicBool,
 }
 
 impl Ends {
     pub fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes up to where a client has read a stream; none: it reads it no more.
+    pub fn consumed(&self, stream: usize, lane: usize, to: Option<u64>) {
+        let mut consumed = self.consumed.lock().unwrap_or_else(PoisonError::into_inner);
+        match to {
+            Some(to) => drop(consumed.insert((stream, lane), to)),
+            None => drop(consumed.remove(&(stream, lane))),
+        }
     }
 
     /// Wants a round soon.
@@ -202,7 +211,7 @@ impl Looking {
             streams,
             moved: Condvar::new(),
             growth: Growth::default(),
-            consumed: (0..len).map(|_| AtomicU64::new(u64::MAX)).collect(),
+            consumed: Mutex::default(),
             stop: AtomicBool::new(false),
         });
         let shared = Arc::clone(&ends);
@@ -365,13 +374,25 @@ impl Looker {
     /// Shows the group's watchers how far everything was read.
     fn commit(&self, ends: &Ends) {
         let mut list = TopicPartitionList::new();
-        for (stream, consumed) in ends.consumed.iter().enumerate() {
-            let consumed = consumed.load(Ordering::Relaxed);
+        // Who looks ahead reads a stream a second time: what counts is who is behind.
+        let mut least = BTreeMap::new();
+        for ((stream, _), to) in ends
+            .consumed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+        {
+            let at = least.entry(*stream).or_insert(*to);
+            *at = (*at).min(*to);
+        }
+        for (stream, to) in least {
             let (topic, partition) = self.streams.name(stream).unwrap_or_default();
-            if let Some(offset) = i64::try_from(consumed).ok().filter(|offset| *offset < i64::MAX) {
-                let topic = format!("{}{topic}", self.prefix);
-                let _ = list.add_partition_offset(&topic, number(partition), Offset::Offset(offset));
-            }
+            let (topic, offset) = (
+                format!("{}{topic}", self.prefix),
+                i64::try_from(to).unwrap_or(i64::MAX),
+            );
+            let added = list.add_partition_offset(&topic, number(partition), Offset::Offset(offset));
+            debug_assert!(added.is_ok(), "an offset of Kafka's is one");
         }
         if list.count() > 0
             && let Err(error) = self.consumer.commit(&list, CommitMode::Async)

@@ -46,13 +46,13 @@ impl Lanes {
         }
     }
 
-    /// A client that does not read the stream yet; whether it is the first. It is taken for it.
-    fn lane(&self, stream: usize) -> Result<(Arc<Lane>, bool), LogError> {
+    /// A client that does not read the stream yet, and its number. It is taken for it.
+    fn lane(&self, stream: usize) -> Result<(Arc<Lane>, usize), LogError> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         for (index, lane) in lanes.iter().enumerate() {
             let mut taken = lane.taken.lock().unwrap_or_else(PoisonError::into_inner);
             if taken.insert(stream) {
-                return Ok((Arc::clone(lane), index == 0));
+                return Ok((Arc::clone(lane), index));
             }
         }
         let consumer = self.config.create_with_context(self.context.clone());
@@ -60,19 +60,19 @@ impl Lanes {
         let taken = Mutex::new(BTreeSet::from([stream]));
         let lane = Arc::new(Lane { consumer, taken });
         lanes.push(Arc::clone(&lane));
-        Ok((lane, lanes.len() == 1))
+        Ok((lane, lanes.len() - 1))
     }
 
     /// Has a client read a stream from an offset on.
     pub fn open(&self, ends: &Arc<Ends>, stream: usize, from: u64) -> Result<Tap, LogError> {
         let (topic, partition) = ends.streams.name(stream).unwrap_or_default();
         let topic = format!("{}{topic}", self.prefix);
-        let (lane, first) = self.lane(stream)?;
+        let (lane, index) = self.lane(stream)?;
         let mut tap = Tap {
             topic,
             partition: number(partition),
             stream,
-            first,
+            index,
             lane,
             queue: None,
             ends: Arc::clone(ends),
@@ -96,8 +96,8 @@ pub struct Tap {
     pub topic: String,
     pub partition: i32,
     stream: usize,
-    /// By the first client: the cursors', whose progress is shown to watchers of the lag.
-    pub first: bool,
+    /// The client's number.
+    index: usize,
     lane: Arc<Lane>,
     queue: Option<PartitionQueue<Context>>,
     ends: Arc<Ends>,
@@ -128,6 +128,11 @@ impl Tap {
         Ok(())
     }
 
+    /// Notes up to where it was read.
+    pub fn consumed(&self, to: u64) {
+        self.ends.consumed(self.stream, self.index, Some(to));
+    }
+
     /// Forgets what came and asks again from an offset on.
     pub fn seek(&self, to: u64, timeout: Duration) -> Result<(), KafkaError> {
         let offset = Offset::Offset(i64::try_from(to).unwrap_or(i64::MAX));
@@ -156,6 +161,7 @@ impl Tap {
 impl Drop for Tap {
     fn drop(&mut self) {
         self.end();
+        self.ends.consumed(self.stream, self.index, None);
         let mut taken = self.lane.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.remove(&self.stream);
     }
