@@ -17,9 +17,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::{Offset, error::KafkaError};
 
+use super::asking::number;
 use super::client::{Context, unanswered};
 use super::config;
-use super::ends::{Ends, number};
+use super::ends::Ends;
 use crate::error::LogError;
 
 /// One client.
