@@ -11,11 +11,12 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rdkafka::Offset;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
-use rdkafka::{Offset, error::KafkaError};
 
 use super::asking::number;
 use super::client::{Context, unanswered};
@@ -56,8 +57,11 @@ impl Lanes {
                 return Ok((Arc::clone(lane), index));
             }
         }
-        let consumer = self.config.create_with_context(self.context.clone());
+        let consumer: KafkaResult<BaseConsumer<_>> = self.config.create_with_context(self.context.clone());
         let consumer = Arc::new(consumer.map_err(|error| config::refused(&error))?);
+        // So that it knows all leaders, and need not ask anew at each topic's first reader. What fails here fails
+        // again where it matters.
+        let _ = consumer.fetch_metadata(None, Duration::from_secs(1));
         let taken = Mutex::new(BTreeSet::from([stream]));
         let lane = Arc::new(Lane { consumer, taken });
         lanes.push(Arc::clone(&lane));
