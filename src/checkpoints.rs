@@ -6,7 +6,7 @@ use contract::log::{Epoch, Topic};
 use runtime::checkpoint::{CheckpointError, Manifest, Place, prune, trim_log};
 use runtime::restart;
 use sinks::sqlite::Readers;
-use streams::{Log as _, timeline};
+use streams::timeline;
 
 use crate::Failure;
 use crate::config::Config;
@@ -123,7 +123,7 @@ fn shown(data: &Data) -> Result<Option<Epoch>, Failure> {
 pub fn remove(config: &Config, keep: Option<usize>) -> Result<(), Failure> {
     let data = Data::existing(&config.data())?;
     // Nobody writes one meanwhile.
-    let _log = data.log()?;
+    let _log = data.any_log(config)?;
     let place = config.checkpoint_place()?;
     let keep = keep.unwrap_or_else(|| config.checkpoints_kept());
     let removed = prune(&place, keep, shown(&data)?).map_err(undone)?;
@@ -137,9 +137,10 @@ pub fn remove(config: &Config, keep: Option<usize>) -> Result<(), Failure> {
 /// Trims the log up to the oldest checkpoint.
 pub fn trim(config: &Config) -> Result<(), Failure> {
     let data = Data::existing(&config.data())?;
-    let log = data.log()?;
+    let log = data.any_log(config)?;
+    let (log, installation) = (log.log.as_ref(), log.installation);
     let place = config.checkpoint_place()?;
-    let trimmed = trim_log(&log, &place, log.installation(), shown(&data)?).map_err(undone)?;
+    let trimmed = trim_log(log, &place, installation, shown(&data)?).map_err(undone)?;
     if trimmed.epoch.0 == 0 {
         return Err(Failure::Undone(format!(
             "there is no checkpoint in {} that a start with this view store could go on from, so that the whole log is needed; \

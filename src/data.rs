@@ -1,9 +1,15 @@
 //! The data directory: the log in `log/`, the view store in `views.sqlite`.
 //!
-//! The lock of the log is the lock of the directory: who has the log open owns both.
+//! The lock of the log is the lock of the directory: who has the log open owns both. Of a directory whose log is
+//! in Kafka the file `kafka.lock` is the lock, and says so.
 
+#[cfg(feature = "kafka")]
+mod kafka;
+
+use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use contract::log::Topic;
@@ -25,6 +31,8 @@ pub const PARTITIONS: u32 = 1;
 
 /// The log.
 pub const LOG: &str = "log";
+/// Says that the log is in Kafka; its lock is that of the directory.
+const KAFKA: &str = "kafka.lock";
 /// The view store.
 pub const STORE: &str = "views.sqlite";
 /// Says which file the view store is.
@@ -36,6 +44,39 @@ pub const DEMO: &str = "millrace-demo.toml";
 /// A data directory.
 #[derive(Clone, Debug)]
 pub struct Data(PathBuf);
+
+/// A log, wherever it is.
+pub struct AnyLog {
+    /// The log.
+    pub log: Arc<dyn Log>,
+    /// Its id.
+    pub installation: Installation,
+    /// The log, if it is in the directory.
+    pub embedded: Option<Arc<EmbeddedLog>>,
+    /// The lock of a directory whose log is elsewhere.
+    _lock: Option<File>,
+}
+
+impl AnyLog {
+    fn embedded(log: EmbeddedLog) -> AnyLog {
+        let log = Arc::new(log);
+        AnyLog {
+            installation: log.installation(),
+            embedded: Some(Arc::clone(&log)),
+            log,
+            _lock: None,
+        }
+    }
+
+    fn read_only(log: ReadOnlyLog) -> AnyLog {
+        AnyLog {
+            installation: log.installation(),
+            log: Arc::new(log),
+            embedded: None,
+            _lock: None,
+        }
+    }
+}
 
 impl Data {
     /// The directory at `path`, which is made if it is missing.
@@ -58,7 +99,7 @@ impl Data {
     /// The directory at `path`, which must be one already.
     pub fn existing(path: &Path) -> Result<Data, Failure> {
         let data = Data(path.to_owned());
-        if data.0.join(LOG).is_dir() {
+        if data.is_ours() {
             return Ok(data);
         }
         let what = match data.stranger()? {
@@ -71,9 +112,26 @@ impl Data {
         )))
     }
 
+    /// The directory whose log is to be read: it need not be there if the log is elsewhere.
+    pub fn to_read(config: &Config) -> Result<Data, Failure> {
+        match config.brokers() {
+            None => Data::existing(&config.data()),
+            Some(_) => Ok(Data(config.data())),
+        }
+    }
+
+    fn is_ours(&self) -> bool {
+        self.0.join(LOG).is_dir() || self.is_kafkas()
+    }
+
+    /// Whether its log is in Kafka.
+    pub fn is_kafkas(&self) -> bool {
+        self.0.join(KAFKA).is_file()
+    }
+
     /// Something in the directory that says that it is not ours.
     fn stranger(&self) -> Result<Option<String>, Failure> {
-        if self.0.join(LOG).is_dir() {
+        if self.is_ours() {
             return Ok(None);
         }
         let entries = match std::fs::read_dir(&self.0) {
@@ -102,8 +160,37 @@ impl Data {
         self.log_as(&Config::default())
     }
 
-    /// Opens the log, or makes it.
+    /// Opens the log, wherever it is configured to be, or makes it; the directory is then ours.
+    pub fn any_log(&self, config: &Config) -> Result<AnyLog, Failure> {
+        match config.brokers() {
+            None => self.log_as(config).map(AnyLog::embedded),
+            Some(_) => self.kafka(config),
+        }
+    }
+
+    /// Opens the log for reading, wherever it is and whoever owns it.
+    pub fn any_log_to_read(&self, config: &Config) -> Result<AnyLog, Failure> {
+        match config.brokers() {
+            None => self.log_to_read().map(AnyLog::read_only),
+            Some(_) => self.kafka_to_read(config),
+        }
+    }
+
+    /// That the log is not in Kafka.
+    fn refuse_kafkas(&self) -> Result<(), Failure> {
+        if self.is_kafkas() {
+            return Err(Failure::Usage(format!(
+                "the log of {} is in Kafka: say where with --kafka or kafka.brokers; what needs a log in the directory \
+                 can't be done with it",
+                self.0.display()
+            )));
+        }
+        Ok(())
+    }
+
+    /// Opens the log in the directory, or makes it.
     pub fn log_as(&self, config: &Config) -> Result<EmbeddedLog, Failure> {
+        self.refuse_kafkas()?;
         let input = Topic::ALL.map(|topic| (topic.name(), PARTITIONS));
         let topics: Vec<_> = input.into_iter().chain([(timeline::TOPIC, 1)]).collect();
         let mut how = embedded::Config::new(new_id()?, &topics);
@@ -127,6 +214,7 @@ impl Data {
 
     /// Opens the log for reading, whoever owns it: what it holds now.
     pub fn log_to_read(&self) -> Result<ReadOnlyLog, Failure> {
+        self.refuse_kafkas()?;
         ReadOnlyLog::open(&self.log_path()).map_err(|error| unopened(&error))
     }
 
@@ -161,7 +249,8 @@ impl Data {
     /// One that was copied while it was written, its file at one moment and its write-ahead log at another,
     /// can be wrong without SQLite noticing. So only the file that we made is gone on with; another is made
     /// anew from the log, unless it holds what the log does not: that is for the engine to refuse.
-    pub fn store_as(&self, config: &Config, log: &EmbeddedLog) -> Result<SqliteViews, Failure> {
+    pub fn store_as(&self, config: &Config, log: &AnyLog) -> Result<SqliteViews, Failure> {
+        let (log, installation) = (log.log.as_ref(), log.installation);
         let failed = |error: std::io::Error| Failure::Undone(format!("{}: {error}", self.0.display()));
         let open = || {
             let opened = SqliteViews::open(self.store_config(config));
@@ -173,7 +262,7 @@ impl Data {
         if is_strange {
             let found = store.frontier();
             let found = found.map_err(|error| Failure::Undone(error.to_string()))?;
-            if !found.map_or(Ok(true), |found| is_within(&found, log, log.installation()))? {
+            if !found.map_or(Ok(true), |found| is_within(&found, log, installation))? {
                 // Still strange when it is met again beside the log that it belongs to.
                 return Ok(store);
             }
@@ -216,6 +305,31 @@ impl Data {
     /// Whether there is a view store.
     pub fn has_store(&self) -> bool {
         self.0.join(STORE).is_file()
+    }
+}
+
+#[cfg(feature = "kafka")]
+pub use kafka::alone;
+
+/// Nobody else has the log open: it is locked.
+#[cfg(not(feature = "kafka"))]
+pub fn alone(_: &AnyLog, _: &Config) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[cfg(not(feature = "kafka"))]
+impl Data {
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    fn kafka(&self, config: &Config) -> Result<AnyLog, Failure> {
+        Err(Failure::Usage(format!(
+            "kafka.brokers is {}, but this millrace was built without Kafka: build it with --features kafka, or leave \
+             that out",
+            config.brokers().unwrap_or_default()
+        )))
+    }
+
+    fn kafka_to_read(&self, config: &Config) -> Result<AnyLog, Failure> {
+        self.kafka(config)
     }
 }
 

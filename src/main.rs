@@ -62,7 +62,8 @@ enum Command {
     /// (api.token) every request must bring that as a bearer token.
     #[command(
         after_help = "Examples:\n  millrace up\n  millrace up --data /srv/shop --workers 4\n  \
-                      MILLRACE_API_TOKEN=s3cret millrace up --listen 0.0.0.0:8080"
+                      MILLRACE_API_TOKEN=s3cret millrace up --listen 0.0.0.0:8080\n  \
+                      millrace up --kafka broker-1:9092,broker-2:9092"
     )]
     Up {
         #[command(flatten)]
@@ -268,6 +269,10 @@ struct Settings {
     /// Listen on other addresses than loopback without a token (api.insecure).
     #[arg(long)]
     insecure: bool,
+    /// Keep log and timeline in Apache Kafka (kafka.brokers): HOST:PORT, several with commas between. The data
+    /// directory keeps views and checkpoints.
+    #[arg(long, value_name = "BROKERS")]
+    kafka: Option<String>,
 }
 
 impl Settings {
@@ -277,6 +282,7 @@ impl Settings {
             ("runtime.workers", self.workers.map(|n| n.to_string())),
             ("api.listen", self.listen.clone()),
             ("api.insecure", self.insecure.then(|| "true".to_owned())),
+            ("kafka.brokers", self.kafka.clone()),
         ];
         Config::load(self.config.as_deref(), std::env::vars(), &flags)
     }
@@ -346,7 +352,7 @@ enum LogCommand {
         #[command(flatten)]
         range: log::Range,
         #[command(flatten)]
-        data: DataArg,
+        place: PlaceArgs,
     },
     /// Give up the beginning of the log, up to the oldest checkpoint.
     ///
@@ -365,7 +371,7 @@ enum LogCommand {
         /// The topic.
         topic: String,
         #[command(flatten)]
-        data: DataArg,
+        place: PlaceArgs,
     },
 }
 
@@ -378,11 +384,17 @@ struct PlaceArgs {
     /// The data directory (data.directory); by default ./millrace-data.
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
+    /// The brokers of Kafka, if the log is there (kafka.brokers).
+    #[arg(long, value_name = "BROKERS")]
+    kafka: Option<String>,
 }
 
 impl PlaceArgs {
     fn load(&self) -> Result<Config, Failure> {
-        let flags = [("data.directory", self.data.clone())];
+        let flags = [
+            ("data.directory", self.data.clone()),
+            ("kafka.brokers", self.kafka.clone()),
+        ];
         Config::load(self.config.as_deref(), std::env::vars(), &flags)
     }
 }
@@ -475,8 +487,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Generate(args) => generate::run(&args),
         Command::Import(Source::OnlineRetail { file, data }) => import::run(&file, &data.data),
         Command::Import(Source::FilmReviews { file, data }) => import::film_reviews(&file, &data.data),
-        Command::Log(LogCommand::Cat { topic, range, data }) => log::cat(&data.data, &topic, range),
-        Command::Log(LogCommand::Append { topic, data }) => log::append(&data.data, &topic),
+        Command::Log(LogCommand::Cat { topic, range, place }) => log::cat(&place.load()?, &topic, range),
+        Command::Log(LogCommand::Append { topic, place }) => log::append(&place.load()?, &topic),
         Command::Log(LogCommand::Trim { place }) => checkpoints::trim(&place.load()?),
         Command::Checkpoints(CheckpointCommand::List { place }) => checkpoints::list(&place.load()?),
         Command::Checkpoints(CheckpointCommand::Verify { place }) => checkpoints::verify(&place.load()?),

@@ -16,7 +16,7 @@ use runtime::clock::SystemClock;
 use runtime::{Engine, Options, Progress, State};
 use sinks::sqlite::{Readers, SqliteViews};
 use sinks::{Frontier, Sink as _};
-use streams::{Log, ReadOnlyLog, timeline};
+use streams::{Log, timeline};
 
 use crate::Failure;
 use crate::config::Config;
@@ -39,12 +39,12 @@ fn undone(error: impl std::fmt::Display) -> Failure {
 pub fn run(config: &Config, until: Option<u64>) -> Result<(), Failure> {
     let data = Data::existing(&config.data())?;
     let signals = Signals::new()?;
-    let log = Arc::new(data.log_to_read()?);
-    whole(log.as_ref())?;
+    let log = data.any_log_to_read(config)?;
+    whole(log.log.as_ref())?;
     let store = open(&data, config, until)?;
     let options = Options {
         workers: config.workers(),
-        installation: log.installation(),
+        installation: log.installation,
         me: new_id()?.to_string(),
         binds: false,
         skips: Vec::new(),
@@ -53,7 +53,7 @@ pub fn run(config: &Config, until: Option<u64>) -> Result<(), Failure> {
         until: until.map(Epoch),
     };
     let (start, clock) = (Instant::now(), Arc::new(SystemClock::new()));
-    let engine = Engine::start(Arc::clone(&log) as _, Box::new(store), clock, &options).map_err(undone)?;
+    let engine = Engine::start(Arc::clone(&log.log), Box::new(store), clock, &options).map_err(undone)?;
     let end = engine.bound();
     if let Some(until) = until.filter(|until| *until > end.0) {
         return Err(Failure::Usage(format!(
@@ -106,7 +106,7 @@ fn decide(engine: &Engine, end: Epoch, signals: &Signals) -> bool {
 }
 
 /// That nothing of the log was given up.
-fn whole(log: &ReadOnlyLog) -> Result<(), Failure> {
+fn whole(log: &dyn Log) -> Result<(), Failure> {
     for topic in Topic::ALL.map(Topic::name).into_iter().chain([timeline::TOPIC]) {
         let starts = log.starts(topic).map_err(undone)?;
         if let Some(start) = starts.into_iter().find(|start| *start > 0) {
@@ -189,7 +189,7 @@ fn remove(path: &Path) -> Result<(), Failure> {
 pub fn accept(config: &Config) -> Result<(), Failure> {
     let data = Data::existing(&config.data())?;
     // Nothing runs while it is open.
-    let log = data.log_as(config)?;
+    let log = data.any_log(config)?;
     let (path, store, before) = (
         data.path().join(NEXT),
         data.path().join(STORE),
@@ -207,7 +207,7 @@ pub fn accept(config: &Config) -> Result<(), Failure> {
             path.display()
         )));
     };
-    if found.logic != LOGIC_VERSION || !is_within(&found, &log, log.installation())? {
+    if found.logic != LOGIC_VERSION || !is_within(&found, log.log.as_ref(), log.installation)? {
         return Err(undone(format!(
             "{} holds what another log or another version of the logic says; run millrace rebuild",
             path.display()

@@ -12,7 +12,7 @@ use contract::views::{View, orders};
 use runtime::{Engine, Held, State};
 use sinks::Sink as _;
 use sinks::sqlite::{Readers, SqliteViews};
-use streams::{Appended, Batch, Log, LogError, NextOffsets, Reader, TopicPartitions};
+use streams::{Appended, Batch, Log, LogError, NextOffsets, Reader, TopicPartitions, Trouble};
 
 use crate::Failure;
 use crate::config::Config as Settings;
@@ -254,6 +254,14 @@ impl Log for Closed {
 
     fn ends(&self, topic: &str) -> Result<Vec<u64>, LogError> {
         self.log.ends(topic)
+    }
+
+    fn seen_ends(&self, topic: &str) -> Result<Vec<u64>, LogError> {
+        self.log.seen_ends(topic)
+    }
+
+    fn troubles(&self) -> Vec<Trouble> {
+        self.log.troubles()
     }
 
     fn read(&self, topic: &str, partition: u32, from: u64) -> Result<Box<dyn Reader>, LogError> {

@@ -20,7 +20,7 @@ use streams::{EmbeddedLog, Log};
 
 use crate::Failure;
 use crate::config::Config;
-use crate::data::{Data, new_id};
+use crate::data::{AnyLog, Data, alone, new_id};
 #[cfg(feature = "kill-points")]
 use crate::kill;
 use crate::progress::bar;
@@ -75,7 +75,7 @@ impl FromStr for Skip {
 pub struct Running {
     engine: Arc<Engine>,
     server: Server,
-    log: Arc<EmbeddedLog>,
+    log: AnyLog,
     readers: Readers,
     /// The file that says that the wall clock is to be accepted.
     accept: PathBuf,
@@ -94,13 +94,16 @@ impl Running {
         signals: &Signals,
     ) -> Result<Running, Failure> {
         let data = Data::make(&config.data())?;
-        let log = Arc::new(data.log_as(config)?);
-        let installation = log.installation();
+        let log = data.any_log(config)?;
+        if config.brokers().is_some() {
+            alone(&log, config)?;
+        }
+        let installation = log.installation;
         let store = data.store_as(config, &log)?;
         let readers = store.readers();
         let (wired, store) = serve::observe(store)?;
         #[cfg(feature = "kill-points")]
-        let (store, feed) = (kill::Store(store), kill::Feed::start(&log)?);
+        let (store, feed) = (kill::Store(store), kill::Feed::start(&log.log)?);
         let accept = data.path().join(ACCEPT);
         // What was accepted once is not accepted for ever.
         let _ = std::fs::remove_file(&accept);
@@ -123,11 +126,11 @@ impl Running {
             until: None,
         };
         let clock = Arc::new(SystemClock::new());
-        let engine = Engine::start(Arc::clone(&log) as _, Box::new(store), clock, &options);
+        let engine = Engine::start(Arc::clone(&log.log), Box::new(store), clock, &options);
         let engine = Arc::new(engine.map_err(|error| Failure::Undone(error.to_string()))?);
         let written: Arc<dyn Log> = match busy {
-            None => Arc::clone(&log) as _,
-            Some(why) => Arc::new(Closed::new(Arc::clone(&log) as _, why)),
+            None => Arc::clone(&log.log),
+            Some(why) => Arc::new(Closed::new(Arc::clone(&log.log), why)),
         };
         let server = serve::start(listener, wired, written, &engine, data.path(), busy)?;
         let (directory, workers) = (data.path().display(), options.workers);
@@ -149,9 +152,10 @@ impl Running {
         self.server.address()
     }
 
-    /// Its log.
+    /// Its log, which is in the data directory.
     pub fn log(&self) -> &EmbeddedLog {
-        &self.log
+        let embedded = self.log.embedded.as_deref();
+        embedded.expect("who asks has made it in the directory")
     }
 
     /// Where its views are read.

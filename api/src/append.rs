@@ -229,8 +229,12 @@ fn write(log: &dyn Log, jobs: Vec<Job>) {
                 let same = |part: &&streams::Appended| {
                     part.partition == stands.partition && part.topic == stands.topic.name()
                 };
-                let first = parts.iter().find(same).map(|part| part.first);
-                stands.offset += first.expect("the log tells where each part stands");
+                let part = parts
+                    .iter()
+                    .find(same)
+                    .expect("the log tells where each part stands");
+                let index = usize::try_from(stands.offset).unwrap_or(usize::MAX);
+                stands.offset = part.offset(index);
             }
             places
         });

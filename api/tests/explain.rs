@@ -121,7 +121,7 @@ fn leaves(json: &Json) -> Vec<String> {
 fn check(tables: &Tables, order: Row, reached: &mut BTreeSet<String>) {
     let id = text(&order[orders::order_id]);
     let facts = facts(tables, order);
-    let said = Json::Object(explain(&facts));
+    let said = Json::Object(explain(&facts, &[]));
     let order = &facts.order;
     let (word, reason) = (text(&order[orders::status]), text(&order[orders::reason]));
     let status = Status::ALL

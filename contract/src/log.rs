@@ -113,6 +113,11 @@ struct Partition {
     bytes: Vec<u8>,
     /// Per record: start of its key (or `NONE`), start of its value (or `NONE`), end of the value.
     records: Vec<[usize; 3]>,
+    /// Where offsets go on after some that hold no record: such a record's offset and index. Offsets are
+    /// indexes before the first.
+    jumps: Vec<(u64, u64)>,
+    /// The offset that the next record gets.
+    end: u64,
 }
 
 const NONE: usize = usize::MAX;
@@ -125,10 +130,40 @@ impl Partition {
         self.bytes.extend_from_slice(value.unwrap_or_default());
         let end = if value.is_some() { self.bytes.len() } else { NONE };
         self.records.push([key_at, value_at, end]);
+        self.end += 1;
     }
 
-    fn get(&self, offset: usize) -> (Option<&[u8]>, Option<&[u8]>) {
-        let [key_at, value_at, end] = self.records[offset];
+    /// Leaves out the offsets below `to`.
+    fn jump(&mut self, to: u64) {
+        if to > self.end {
+            let index = self.records.len() as u64;
+            self.jumps.retain(|(_, at)| *at < index);
+            self.jumps.push((to, index));
+            self.end = to;
+        }
+    }
+
+    /// The index of the first record at or above an offset.
+    fn index(&self, offset: u64) -> u64 {
+        let at = self.jumps.partition_point(|(first, _)| *first <= offset);
+        let (first, index) = at.checked_sub(1).map_or((0, 0), |at| self.jumps[at]);
+        let next = self
+            .jumps
+            .get(at)
+            .map_or(self.records.len() as u64, |(_, index)| *index);
+        next.min(index + (offset - first))
+    }
+
+    /// The offset of a record's index.
+    fn offset(&self, index: u64) -> u64 {
+        let at = self.jumps.partition_point(|(_, first)| *first <= index);
+        let (offset, first) = at.checked_sub(1).map_or((0, 0), |at| self.jumps[at]);
+        offset + (index - first)
+    }
+
+    fn get(&self, index: u64) -> (Option<&[u8]>, Option<&[u8]>) {
+        let index = usize::try_from(index).expect("what is in memory is counted by a usize");
+        let [key_at, value_at, end] = self.records[index];
         let key = (key_at != NONE).then(|| &self.bytes[key_at..value_at]);
         let value = (end != NONE).then(|| &self.bytes[value_at..end]);
         (key, value)
@@ -158,12 +193,22 @@ impl History {
             partitions.resize_with(partition + 1, Partition::default);
         }
         partitions[partition].push(key, value);
-        partitions[partition].records.len() as u64 - 1
+        partitions[partition].end - 1
+    }
+
+    /// Leaves out a partition's offsets from its end up to `to`: they hold no record.
+    pub fn leave_out(&mut self, topic: Topic, partition: u32, to: u64) {
+        let partitions = &mut self.topics[topic as usize];
+        let partition = partition as usize;
+        if partitions.len() <= partition {
+            partitions.resize_with(partition + 1, Partition::default);
+        }
+        partitions[partition].jump(to);
     }
 
     /// Where everything appended so far ends.
     fn ends(&self) -> [Vec<u64>; 9] {
-        let ends = |partitions: &Vec<Partition>| partitions.iter().map(|p| p.records.len() as u64).collect();
+        let ends = |partitions: &Vec<Partition>| partitions.iter().map(|p| p.end).collect();
         self.topics.each_ref().map(ends)
     }
 
@@ -181,7 +226,7 @@ impl History {
             let have = &self.topics[topic as usize];
             let partitions = ends[topic as usize].len().max(have.len());
             (0..partitions).all(|p| {
-                let have = have.get(p).map_or(0, |p| p.records.len() as u64);
+                let have = have.get(p).map_or(0, |p| p.end);
                 (before.map_or(0, |before| at(before, p))..=have).contains(&at(&ends, p))
             })
         });
@@ -229,7 +274,10 @@ impl History {
                     .and_then(|b| b.ends[topic as usize].get(partition as usize))
                     .copied()
                     .unwrap_or(0);
-                (start..end).map(move |offset| {
+                let records = self.topics[topic as usize].get(partition as usize);
+                let index = |offset| records.map_or(0, |records| records.index(offset));
+                (index(start)..index(end)).map(move |index| {
+                    let offset = records.map_or(0, |records| records.offset(index));
                     self.record(Position {
                         topic,
                         partition,
@@ -246,8 +294,8 @@ impl History {
     /// If it does not hold the position.
     #[must_use]
     pub fn record(&self, at: Position) -> RawRecord<'_> {
-        let offset = usize::try_from(at.offset).expect("offsets of what is in memory fit a usize");
-        let (key, value) = self.topics[at.topic as usize][at.partition as usize].get(offset);
+        let partition = &self.topics[at.topic as usize][at.partition as usize];
+        let (key, value) = partition.get(partition.index(at.offset));
         let skipped = self.skips.contains(&at);
         RawRecord {
             at,
@@ -255,5 +303,34 @@ impl History {
             value,
             skipped,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_keep_their_offsets_where_some_are_left_out() {
+        let (mut history, mut expected) = (History::new(), Vec::new());
+        for step in 0..200_u64 {
+            let end = history.ends()[Topic::Stock as usize].get(1).copied().unwrap_or(0);
+            if step % 7 < 3 {
+                history.leave_out(Topic::Stock, 1, end + step % 5);
+            } else {
+                let value = step.to_le_bytes();
+                let offset = history.append(Topic::Stock, 1, None, Some(&value));
+                assert_eq!(offset, end);
+                expected.push((offset, value.to_vec()));
+            }
+            if step % 11 == 0 {
+                history.bind(Time::default());
+            }
+        }
+        history.bind(Time::default());
+        let all = (0..history.timeline().len()).flat_map(|index| history.records(index));
+        let all = all.map(|r| (r.at.offset, r.value.unwrap_or_default().to_vec()));
+        assert_eq!(all.collect::<Vec<_>>(), expected);
+        assert_eq!(history.len(), expected.len() as u64);
     }
 }

@@ -370,21 +370,27 @@ impl Conductor {
 
     /// How many records there are beyond what is bound.
     fn pending(&self) -> Result<u64, LogError> {
-        let ends = self.log_ends()?;
-        let beyond = |topic: Topic| backlog::beyond(bound(&self.timeline, topic), &ends[topic as usize]);
-        Ok(Topic::ALL.into_iter().map(beyond).sum())
+        let mut pending = 0;
+        for topic in Topic::ALL {
+            let ends = self.log.seen_ends(topic.name())?;
+            pending += backlog::beyond(bound(&self.timeline, topic), &ends);
+        }
+        Ok(pending)
     }
 
     /// Appends the binding of the next epoch.
     fn bind(&mut self, now: Now, clock: Time) -> Result<(), ConductorError> {
         let timeline = &self.timeline;
-        let mut slice = if self.backlog.is_behind() {
-            backlog::slice(self.log.as_ref(), timeline.last(), clock)?
-        } else {
-            None
-        };
+        let last = timeline.last();
+        let mut slice = self.backlog.slice(self.log.as_ref(), last, clock)?;
         self.log.append_after(now.wall.ms(), &mut |next| {
-            let (ends, clock) = slice.take().unwrap_or_else(|| (backlog::all(next), clock));
+            let all = || {
+                // What was acknowledged by then is bound; what came since need not be.
+                let seen = next.as_of_ms().and_then(Time::from_ms).unwrap_or(clock);
+                let clock = clock.min(seen).max(last.map_or(seen, |last| last.clock));
+                (backlog::all(next), clock)
+            };
+            let (ends, clock) = slice.take().unwrap_or_else(all);
             let epoch = timeline.next_epoch();
             let binding = Binding { epoch, clock, ends };
             Some(record(now, &timeline.encode(&binding, None)))
@@ -483,7 +489,7 @@ fn take_generation(
     now: Now,
 ) -> Result<(), ConductorError> {
     // Of a log that nobody has bound yet the clock starts with its first record.
-    let first = backlog::first_time(log)?.map_or(now.wall, |first| first.min(now.wall));
+    let first = streams::first_time(log)?.map_or(now.wall, |first| first.min(now.wall));
     while let Takeover::Take(generation) = timeline::take_over(end.generation(), me, true, 0, None) {
         log.append_after(now.wall.ms(), &mut |_| {
             let last = end.last();

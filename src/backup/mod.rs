@@ -52,6 +52,13 @@ fn undone(error: impl std::fmt::Display) -> Failure {
 
 /// Backs the configured data directory up to `dir`.
 pub fn take(config: &Config, dir: &Path) -> Result<(), Failure> {
+    if config.brokers().is_some() {
+        return Err(Failure::Usage(
+            "a backup copies a log in the data directory; one in Kafka is kept by its replicas (kafka.brokers): copy \
+             views and checkpoints while nothing runs"
+                .to_owned(),
+        ));
+    }
     let data = Data::existing(&config.data())?;
     let place = config.checkpoint_place()?;
     let signals = Signals::new()?;

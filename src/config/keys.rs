@@ -18,6 +18,10 @@ pub enum Kind {
     Address,
     /// Printable ASCII without spaces, or nothing.
     Token,
+    /// Addresses with ports, with commas between, or nothing.
+    Brokers,
+    /// `NAME=VALUE`, with commas between, or nothing.
+    Properties,
 }
 
 impl Kind {
@@ -30,6 +34,8 @@ impl Kind {
             Kind::Text => "a text".to_owned(),
             Kind::Token => "printable ASCII without spaces".to_owned(),
             Kind::Address => "an address or a name with a port, such as 127.0.0.1:8080".to_owned(),
+            Kind::Brokers => "HOST:PORT, several with commas between, or empty".to_owned(),
+            Kind::Properties => "NAME=VALUE, several with commas between, or empty".to_owned(),
         }
     }
 
@@ -41,7 +47,9 @@ impl Kind {
             Kind::Flag => matches!(text, "true" | "false"),
             Kind::Text => !text.contains('\0'),
             Kind::Token => text.bytes().all(|byte| byte.is_ascii_graphic()),
-            Kind::Address => text.parse::<SocketAddr>().is_ok() || is_named(text),
+            Kind::Address => is_address(text),
+            Kind::Brokers => text.is_empty() || text.split(',').all(|broker| is_address(broker.trim())),
+            Kind::Properties => text.is_empty() || text.split(',').all(is_property),
         }
     }
 
@@ -52,6 +60,16 @@ impl Kind {
             _ => toml::Value::from(text).to_string(),
         }
     }
+}
+
+fn is_address(text: &str) -> bool {
+    text.parse::<SocketAddr>().is_ok() || is_named(text)
+}
+
+fn is_property(text: &str) -> bool {
+    let of_name = |byte: u8| byte.is_ascii_lowercase() || b"._".contains(&byte);
+    text.split_once('=')
+        .is_some_and(|(name, _)| !name.trim().is_empty() && name.trim().bytes().all(of_name))
 }
 
 /// Whether a text is a host's name and a port. Whether there is such a host is asked when it is needed.
@@ -119,6 +137,95 @@ pub const KEYS: &[Key] = &[
         "128",
         "Size of a segment file of the log. Trimming frees whole segments.",
     ),
+    key(
+        "kafka.brokers",
+        Kind::Brokers,
+        "",
+        "Brokers of Apache Kafka to begin with: log and timeline are topics there, and the data directory keeps \
+         views and checkpoints; empty: the log is in the data directory.",
+    ),
+    key(
+        "kafka.topic_prefix",
+        Kind::Text,
+        "",
+        "What the names of all topics begin with.",
+    ),
+    key(
+        "kafka.partitions",
+        Kind::Number(1, 1000),
+        "12",
+        "Partitions of topics that are made. Topics that are there keep theirs; their number is fixed once records \
+         are bound.",
+    ),
+    key(
+        "kafka.replication",
+        Kind::Number(0, 100),
+        "0",
+        "Replicas of topics that are made; 0: what the brokers do by default.",
+    ),
+    key(
+        "kafka.retention_days",
+        Kind::Number(0, 36_500),
+        "0",
+        "How long topics that are made keep records; 0: for ever. What is gone can't be decided again, so that a \
+         start needs a checkpoint. The timeline is always kept.",
+    ),
+    key(
+        "kafka.group",
+        Kind::Text,
+        "millrace",
+        "The consumer group whose offsets show the lag. Nothing is read by it.",
+    ),
+    key(
+        "kafka.timeout_ms",
+        Kind::Number(1000, 300_000),
+        "10000",
+        "The longest that a request, or the acknowledgement of a record, is waited for.",
+    ),
+    key(
+        "kafka.security",
+        Kind::Word(&["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]),
+        "plaintext",
+        "How the brokers are spoken to.",
+    ),
+    key(
+        "kafka.sasl_mechanism",
+        Kind::Word(&["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]),
+        "PLAIN",
+        "How they know us, with sasl_plaintext and sasl_ssl. OAUTHBEARER takes its token from kafka.token_file.",
+    ),
+    key("kafka.user", Kind::Text, "", "The user of PLAIN and SCRAM."),
+    Key {
+        secret: true,
+        ..key(
+            "kafka.password",
+            Kind::Text,
+            "",
+            "The user's password. Better given in the environment.",
+        )
+    },
+    key(
+        "kafka.token_file",
+        Kind::Text,
+        "",
+        "A file that holds the token of OAUTHBEARER, read anew whenever one is needed: another program keeps it \
+         fresh, as for MSK IAM.",
+    ),
+    key(
+        "kafka.ca_file",
+        Kind::Text,
+        "",
+        "The certificates that sign the brokers', as PEM; empty: those that the system trusts.",
+    ),
+    Key {
+        secret: true,
+        ..key(
+            "kafka.properties",
+            Kind::Properties,
+            "",
+            "Properties of librdkafka's, which come after all of these.",
+        )
+    },
     key(
         "timeline.heartbeat_ms",
         Kind::Number(10, 60_000),

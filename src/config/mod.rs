@@ -4,6 +4,8 @@
 //! is refused with key, value, where it was said, and what is expected. Nothing starts half-configured.
 
 mod checkpoints;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod keys;
 
 use std::collections::BTreeMap;
@@ -177,6 +179,11 @@ impl Config {
     /// Bytes of a segment of the log.
     pub fn segment_bytes_max(&self) -> u64 {
         self.number("log.segment_mib") << 20
+    }
+
+    /// The brokers of Kafka; none: the log is in the data directory.
+    pub fn brokers(&self) -> Option<&str> {
+        Some(self.text("kafka.brokers")).filter(|brokers| !brokers.is_empty())
     }
 
     /// The limits of binding epochs.

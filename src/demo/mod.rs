@@ -88,6 +88,7 @@ impl Args {
         let flags = [
             ("data.directory", Some(data.to_owned())),
             ("checkpoint.location", Some(String::new())),
+            ("kafka.brokers", Some(String::new())),
             ("runtime.workers", self.workers.map(|n| n.to_string())),
             ("api.listen", self.listen.clone().or(passing)),
             ("api.insecure", self.insecure.then(|| "true".to_owned())),

@@ -12,7 +12,7 @@ use std::sync::{Arc, Weak};
 
 use runtime::Progress;
 use serde_json::{Value, json};
-use streams::{Batch, EmbeddedLog, Log as _};
+use streams::{Batch, Log};
 
 use super::variable;
 use crate::Failure;
@@ -29,7 +29,7 @@ pub struct Feed {
 
 impl Feed {
     /// Begins to read, if `MILLRACE_FEED` is 1.
-    pub fn start(log: &Arc<EmbeddedLog>) -> Result<Feed, Failure> {
+    pub fn start(log: &Arc<dyn Log>) -> Result<Feed, Failure> {
         let feed = Feed {
             ended: Arc::default(),
             visible: 0,
@@ -61,7 +61,7 @@ impl Feed {
 }
 
 /// Appends batch after batch, until stdin ends or the log is closed.
-fn run(log: &Weak<EmbeddedLog>) -> Result<(), String> {
+fn run(log: &Weak<dyn Log>) -> Result<(), String> {
     let mut batch = Batch::new(now_ms());
     for line in std::io::stdin().lock().split(b'\n') {
         let line = line.map_err(|error| error.to_string())?;

@@ -4,26 +4,26 @@
 //! nothing half-done. What the records hold is not checked: that is for the job to say.
 
 use std::io::BufRead;
-use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use serde_json::{Map, Value};
-use streams::{Batch, Log as _, LogError, partition_of};
+use streams::{Batch, LogError, partition_of};
 
 use super::known;
 use crate::Failure;
+use crate::config::Config;
 use crate::data::{Data, now_ms};
 
 /// Bytes of one append; more are appended in several, one after another.
 const BATCH_BYTES_MAX: u64 = 16 << 20;
 
 /// Appends stdin.
-pub fn append(data: &Path, topic: &str) -> Result<(), Failure> {
+pub fn append(config: &Config, topic: &str) -> Result<(), Failure> {
     known(topic)?;
     let records = stdin()?;
-    let log = Data::make(data)?.log()?;
+    let log = Data::make(&config.data())?.any_log(config)?.log;
     let failed = |error: LogError| Failure::Undone(error.to_string());
     let partitions = u32::try_from(log.ends(topic).map_err(failed)?.len()).unwrap_or(u32::MAX);
     let mut batch = Batch::new(now_ms());

@@ -1,7 +1,6 @@
 //! `millrace log cat TOPIC`: a line of JSON for each record.
 
 use std::io::{BufWriter, Write};
-use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +10,7 @@ use streams::{Log, LogError, Record};
 
 use super::known;
 use crate::Failure;
+use crate::config::Config;
 use crate::data::Data;
 
 /// Which records.
@@ -28,9 +28,9 @@ pub struct Range {
 }
 
 /// Prints the records.
-pub fn cat(data: &Path, topic: &str, range: Range) -> Result<(), Failure> {
+pub fn cat(config: &Config, topic: &str, range: Range) -> Result<(), Failure> {
     known(topic)?;
-    let log = Data::existing(data)?.log_to_read()?;
+    let log = Data::to_read(config)?.any_log_to_read(config)?.log;
     let failed = |error: LogError| Failure::Undone(error.to_string());
     let starts = log.starts(topic).map_err(failed)?;
     let ends = log.ends(topic).map_err(failed)?;
@@ -48,7 +48,7 @@ pub fn cat(data: &Path, topic: &str, range: Range) -> Result<(), Failure> {
         let until = range.until.unwrap_or(end).min(end);
         let from = range.from.unwrap_or(start).max(start);
         let done = if from < until {
-            print(&log, topic, partition, from..until, &mut out)?
+            print(log.as_ref(), topic, partition, from..until, &mut out)?
         } else {
             Ok(())
         };

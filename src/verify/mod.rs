@@ -6,7 +6,6 @@
 mod tail;
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use contract::delta::Tables;
 use contract::log::{Epoch, History};
@@ -58,7 +57,7 @@ impl Verdict {
 pub fn run(config: &Config) -> Result<(), Failure> {
     let path = &config.data();
     let data = Data::existing(path)?;
-    data.log_to_read()?;
+    data.any_log_to_read(config)?;
     if !data.has_store() {
         return Err(Failure::Undone(format!(
             "{} has no view store yet; millrace up makes it",
@@ -68,8 +67,8 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     let mut out = String::new();
     let stored = stored(&Readers::new(&data.store_config(config)))?;
     // Opened after the store was read, so that it holds what the store does, whatever runs meanwhile.
-    let log = data.log_to_read()?;
-    let verdict = if is_trimmed(&log)? {
+    let log = data.any_log_to_read(config)?;
+    let verdict = if is_trimmed(log.log.as_ref())? {
         drop(log);
         let (after, verdict) = trimmed(&data, config)?;
         let _ = writeln!(
@@ -80,7 +79,7 @@ pub fn run(config: &Config) -> Result<(), Failure> {
         );
         verdict
     } else {
-        compare(&log, stored, &log.installation().to_string())?
+        compare(log.log.as_ref(), stored, &log.installation.to_string())?
     };
     let epoch = verdict
         .epoch
@@ -105,7 +104,7 @@ pub fn run(config: &Config) -> Result<(), Failure> {
 
 /// Verifies from a checkpoint, while nothing runs.
 fn trimmed(data: &Data, config: &Config) -> Result<(Epoch, Verdict), Failure> {
-    let log = Arc::new(data.log()?);
+    let log = data.any_log(config)?;
     let store = SqliteViews::open(data.store_config(config));
     let mut store = store.map_err(|error| Failure::Undone(error.to_string()))?;
     tail::verify(&log, &mut store, &config.checkpoint_place()?, config.workers())

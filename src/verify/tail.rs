@@ -23,12 +23,11 @@ use runtime::restart::{self, Start};
 use sinks::decide::Ours;
 use sinks::sqlite::SqliteViews;
 use sinks::{Commit, Frontier, Hold, Sink, SinkError};
-use streams::EmbeddedLog;
 use streams::timeline::Limits;
 
 use super::Verdict;
 use crate::Failure;
-use crate::data::VIEWS;
+use crate::data::{AnyLog, VIEWS};
 use crate::progress::bar;
 
 fn undone(error: impl std::fmt::Display) -> Failure {
@@ -37,7 +36,7 @@ fn undone(error: impl std::fmt::Display) -> Failure {
 
 /// Verifies what has come since the oldest checkpoint that can be used; its epoch, and what came out.
 pub fn verify(
-    log: &Arc<EmbeddedLog>,
+    log: &AnyLog,
     store: &mut SqliteViews,
     place: &Place,
     workers: usize,
@@ -81,19 +80,14 @@ pub fn verify(
 }
 
 /// Begins at the oldest checkpoint that log and store go on from.
-fn oldest(
-    log: &Arc<EmbeddedLog>,
-    place: &Place,
-    frontier: &Frontier,
-    threads: usize,
-) -> Result<Start, Failure> {
+fn oldest(log: &AnyLog, place: &Place, frontier: &Frontier, threads: usize) -> Result<Start, Failure> {
     let mut found = place.list().map_err(undone)?;
     let is_usable = |found: &Found| {
         let only = std::slice::from_ref(found);
         let choice = restart::choose(
             only,
-            log.as_ref(),
-            log.installation(),
+            log.log.as_ref(),
+            log.installation,
             LOGIC_VERSION,
             Some(frontier),
         );
@@ -120,7 +114,7 @@ fn oldest(
 
 /// Decides everything after `start` up to `until` once more.
 fn replay(
-    log: &Arc<EmbeddedLog>,
+    log: &AnyLog,
     mut delivery: Delivery,
     start: Start,
     until: Epoch,
@@ -128,7 +122,7 @@ fn replay(
 ) -> Result<(), Failure> {
     let clock = SystemClock::new();
     let bar = bar("deciding again", until.0 - start.epoch.0);
-    let log = Arc::clone(log) as _;
+    let log = Arc::clone(&log.log);
     let mut conductor =
         Conductor::open(log, "verify", Limits::default(), clock.now(), start.mark).map_err(undone)?;
     let (tell, heard) = channel();

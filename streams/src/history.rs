@@ -132,9 +132,11 @@ pub fn read(log: &dyn Log, until: Option<Epoch>) -> Result<(History, Timeline), 
             let mut reader = log.read(topic.name(), partition, 0)?;
             while let Some(run) = reader.next_run(bound)? {
                 for record in run {
+                    history.leave_out(topic, partition, record.offset);
                     history.append(topic, partition, record.key, record.value);
                 }
             }
+            history.leave_out(topic, partition, reader.offset().min(bound));
             if reader.offset() < bound {
                 return Err(HistoryError::Short {
                     topic: topic.name(),

@@ -4,6 +4,9 @@
 
 use std::time::Duration;
 
+use contract::log::Topic;
+use contract::time::Time;
+
 use crate::error::LogError;
 use crate::record::{Batch, Records};
 use crate::streams::Streams;
@@ -28,20 +31,67 @@ pub struct Appended {
     pub first: u64,
     /// The offset after that of its last record.
     pub end: u64,
+    /// The offset of each record, where others append in between; empty: they stand one behind another.
+    pub scattered: Vec<u64>,
+}
+
+impl Appended {
+    /// The offset of the part's record `index`, counted from 0.
+    #[must_use]
+    pub fn offset(&self, index: usize) -> u64 {
+        let next = || self.first + u64::try_from(index).unwrap_or(u64::MAX);
+        self.scattered.get(index).copied().unwrap_or_else(next)
+    }
+}
+
+/// A partition that can't be read at the moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Its topic.
+    pub topic: String,
+    /// Its number.
+    pub partition: u32,
+    /// Why.
+    pub why: String,
+    /// Whether nothing can be bound because of it.
+    pub stalls: bool,
 }
 
 /// The offsets that the next records get, at a moment in which nothing else is appended. Records that are
-/// being written count, though they can't be read yet.
+/// being written count, though they can't be read yet. Of a log that others write to, too: up to where each
+/// partition was seen, later topics of the contract's table before earlier ones.
 #[derive(Debug)]
 pub struct NextOffsets<'a> {
     streams: &'a Streams,
     ends: &'a [u64],
+    as_of_ms: Option<i64>,
 }
 
 impl<'a> NextOffsets<'a> {
     /// Of all streams, in the order of their numbers.
     pub(crate) fn new(streams: &'a Streams, ends: &'a [u64]) -> NextOffsets<'a> {
-        NextOffsets { streams, ends }
+        NextOffsets {
+            streams,
+            ends,
+            as_of_ms: None,
+        }
+    }
+
+    /// What was seen from this moment on, in milliseconds since 1970.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn seen_from(streams: &'a Streams, ends: &'a [u64], as_of_ms: i64) -> NextOffsets<'a> {
+        NextOffsets {
+            streams,
+            ends,
+            as_of_ms: Some(as_of_ms),
+        }
+    }
+
+    /// The wall clock before the first of them was looked at: what was acknowledged by then is below them.
+    /// `None`: it is so now.
+    #[must_use]
+    pub fn as_of_ms(&self) -> Option<i64> {
+        self.as_of_ms
     }
 
     /// Per partition of `topic` the offset that its next record gets.
@@ -58,9 +108,12 @@ impl<'a> NextOffsets<'a> {
 /// # Guarantees
 /// - A batch is appended whole or not at all, over all its partitions. Once [`Log::append`] has returned, it
 ///   is as durable as the log is configured to be; a reader never sees what is less durable than that.
-/// - Offsets of a partition have no holes and are never given again, but for what an explicit repair cut
-///   off.
-/// - A reader yields every record, in order, or an error. It never skips.
+///   (`KafkaLog` keeps this for batches of one record. Of a larger one that ends in [`LogError::InDoubt`] a
+///   part may stay.)
+/// - Offsets of a partition only grow and are never given again, but for what an explicit repair cut off. In
+///   a log of our own they have no holes. Where others write, too, they may: an offset may hold what is no
+///   record, or one that was aborted or compacted away. So a count of records is no distance of offsets.
+/// - A reader yields every record, in order, or an error. It never skips one.
 pub trait Log: Send + Sync {
     /// The topics, with their partitions.
     fn topics(&self) -> Vec<TopicPartitions>;
@@ -77,6 +130,9 @@ pub trait Log: Send + Sync {
     ///
     /// The records' time is `timestamp_ms`, not the batch's. `make` is called at most once. All other appends
     /// wait for it: it must be quick, and must not call the log.
+    ///
+    /// A log that others write to can't keep them out: what `make` sees is then readable already, and what
+    /// it makes may come to stand after other appends, or be void by what came first.
     ///
     /// # Errors
     /// As [`Log::append`]. If an append fails whose offsets `make` saw, so does this one.
@@ -105,6 +161,21 @@ pub trait Log: Send + Sync {
     /// If there is no such topic, or a server does not answer.
     fn ends(&self, topic: &str) -> Result<Vec<u64>, LogError>;
 
+    /// Per partition of `topic` what [`Log::append_after`] would see now, as far as it is known without asking
+    /// anybody. [`Log::wait`]'s counter grows when it does.
+    ///
+    /// # Errors
+    /// If there is no such topic.
+    fn seen_ends(&self, topic: &str) -> Result<Vec<u64>, LogError> {
+        self.ends(topic)
+    }
+
+    /// The partitions that can't be read at the moment. Where one is named that stalls, nothing is bound;
+    /// any other is bound up to where it was last seen.
+    fn troubles(&self) -> Vec<Trouble> {
+        Vec::new()
+    }
+
     /// A reader of a partition, from an offset on.
     ///
     /// # Errors
@@ -123,13 +194,32 @@ pub trait Reader: Send {
     /// The next run of records below offset `until` (`u64::MAX`: whatever is there), which lives until the
     /// next call. `None`: there are no more for now; a later call sees what has been appended since.
     ///
-    /// The reader then stands after the run. Reading on, in steps however small, costs no more than reading
+    /// The reader then stands after the run. After `None` it may stand further on than before, past offsets
+    /// that hold no record. Reading on, in steps however small, costs no more than reading
     /// at once does.
     ///
     /// # Errors
     /// If the next record was trimmed or can't be had. The reader stays where it is.
     fn next_run(&mut self, until: u64) -> Result<Option<Records<'_>>, LogError>;
 
-    /// The offset that is read next.
+    /// Where it stands: every record below this offset was read, none from it on.
     fn offset(&self) -> u64;
+}
+
+/// When the first record of the input topics that is there was appended.
+///
+/// # Errors
+/// If the log fails.
+pub fn first_time(log: &dyn Log) -> Result<Option<Time>, LogError> {
+    let mut first: Option<Time> = None;
+    for topic in Topic::ALL {
+        for (partition, start) in (0..).zip(log.starts(topic.name())?) {
+            let mut reader = log.read(topic.name(), partition, start)?;
+            if let Some(run) = reader.next_run(u64::MAX)? {
+                let time = Time::from_ms(run.timestamp_ms()).unwrap_or_default();
+                first = Some(first.map_or(time, |first| first.min(time)));
+            }
+        }
+    }
+    Ok(first)
 }

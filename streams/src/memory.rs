@@ -53,6 +53,7 @@ impl Shared {
                 partition,
                 first,
                 end,
+                scattered: Vec::new(),
             }
         };
         Ok(batch.parts.iter().zip(numbers).map(append).collect())

@@ -87,7 +87,12 @@ fn low_seven(value: usize) -> u8 {
     u8::try_from(value & 0x7f).expect("seven bits fit a byte")
 }
 
-fn put_record(out: &mut Vec<u8>, key: Option<&[u8]>, value: Option<&[u8]>, headers: &[(&str, &[u8])]) {
+pub(crate) fn put_record(
+    out: &mut Vec<u8>,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    headers: &[(&str, &[u8])],
+) {
     let size = |n: usize| 1 + n.checked_ilog2().unwrap_or(0) as usize / 7;
     let headers_len = headers
         .iter()

@@ -36,15 +36,12 @@ pub fn run() -> Outcome {
     });
     summary.step("lints", || {
         let all = ["--all-targets", "--", "-D", "warnings"];
-        passes(cargo(&["clippy", "--workspace"]).args(all), "see above")
+        let some = ["clippy", "--workspace", "--features", test::FEATURES];
+        passes(cargo(&some).args(all), "see above")
     });
     summary.step_unless(fuzz::hindrance(), "formatting and lints of fuzz", fuzz::lints);
+    services::install_all(&mut summary);
     summary.step("tests", || test::run(FUZZ_SECONDS));
-    summary.step_unless(
-        services::hindrance("s3"),
-        "checkpoints in a bucket",
-        services::test_s3,
-    );
     summary.step("simulator: 3,000 seeds", || simulator(&["--seeds", "0..3000"]));
     summary.step("simulator: every planted bug is found", || {
         simulator(&["--canary", "all"])

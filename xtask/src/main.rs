@@ -6,7 +6,7 @@
 //! - `mutants`: breaks the job in many ways and reports what the tests don't notice.
 //! - `crash`: kills a running millrace at random and at named points, and looks what it left.
 //! - `schemathesis`: asks a running millrace for what its openapi.json does not say.
-//! - `services`: the real servers that tests need.
+//! - `services`: the real servers that tests need, and how they come.
 //! - `ci`: everything that must pass before a change is taken; what `.ci/run` calls.
 
 mod ci;

@@ -1,8 +1,8 @@
 //! Explanations: in words and data, where an order is, why, since when, what it waits for, and which record
 //! did what.
 //!
-//! [`explain`] is a function of an order's rows in the views as of one epoch, and of nothing else: whatever
-//! it names stands in a view. It decides nothing; rules are the job's.
+//! [`explain`] is a function of an order's rows in the views as of one epoch, and of the partitions that can't
+//! be read at the moment: whatever else it names stands in a view. It decides nothing; rules are the job's.
 
 pub mod attention;
 pub mod words;
@@ -14,6 +14,7 @@ use contract::views::{
 use contract::words::{AttentionKind, Note, Status};
 use serde_json::{Value as Json, json};
 use sinks::read::Row;
+use streams::Trouble;
 
 use crate::answer::{Object, json as value_json, members, object};
 
@@ -76,9 +77,9 @@ pub fn subjects(
     subjects
 }
 
-/// Says where an order is, and why.
+/// Says where an order is, and why; `troubles` are the partitions that can't be read.
 #[must_use]
-pub fn explain(facts: &Facts) -> Object {
+pub fn explain(facts: &Facts, troubles: &[Trouble]) -> Object {
     let order = &facts.order;
     let status = status_of(&order[orders::status]);
     let detail: Json = value_json(&order[orders::reason_detail]);
@@ -98,7 +99,7 @@ pub fn explain(facts: &Facts) -> Object {
         ("meaning", json!(status.map(words::status))),
         ("why", json!(why.or_else(|| state_of(facts, status)))),
         ("since", since(facts)),
-        ("waits_for", waits_for(facts, status)),
+        ("waits_for", waits_for(facts, status, troubles)),
         ("moved_by", moves),
         ("is_final", json!(status.is_some_and(Status::is_final))),
     ]);
@@ -203,14 +204,31 @@ fn cause(row: &Row) -> Json {
     })
 }
 
-/// What it waits for: the customer's payment, the provider's answers, a person.
-fn waits_for(facts: &Facts, status: Option<Status>) -> Json {
+/// What it waits for: the customer's payment, the provider's answers, a person; before all of these for
+/// partitions without which nothing is decided.
+fn waits_for(facts: &Facts, status: Option<Status>, troubles: &[Trouble]) -> Json {
     let order = &facts.order;
     let since = |epoch: &Value| {
         let row = facts.timeline.iter().rev().find(|row| row[tl::epoch] == *epoch);
         row.map_or(Json::Null, |row| value_json(&row[tl::clock]))
     };
     let mut waits = Vec::new();
+    let moves = !status.is_some_and(Status::is_final);
+    for trouble in troubles.iter().filter(|trouble| trouble.stalls && moves) {
+        let Trouble {
+            topic,
+            partition,
+            why,
+            ..
+        } = trouble;
+        waits.push(json!({
+            "for": "log",
+            "words": format!("{topic}/{partition}, without which nothing is decided, to be readable again"),
+            "topic": topic,
+            "partition": partition,
+            "reason": why,
+        }));
+    }
     if status == Some(Status::AwaitingPayment) {
         waits.push(json!({
             "for": "payment",

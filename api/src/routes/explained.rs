@@ -66,5 +66,6 @@ pub(crate) async fn one(State(app): State<Arc<App>>, Ids(id): Ids<String>, query
         commands,
         attention,
     };
-    Ok(shown(StatusCode::OK, look.epoch, explain(&facts)))
+    let explained = explain(&facts, &app.log.troubles());
+    Ok(shown(StatusCode::OK, look.epoch, explained))
 }

@@ -11,6 +11,7 @@ use contract::views::{View, attention, stream_counts};
 use contract::words::AttentionKind;
 use serde_json::json;
 use sinks::read::Select;
+use streams::Trouble;
 
 use crate::answer::{Answer, of_type, plain};
 use crate::app::{App, Status};
@@ -46,8 +47,23 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Answer {
             "failures": status.checkpoint_failures,
             "failed": status.checkpoint_failed,
         },
+        "unreadable": unreadable(&app),
     });
     Ok(plain(code, &answer))
+}
+
+/// The partitions that can't be read at the moment.
+fn unreadable(app: &App) -> Vec<serde_json::Value> {
+    let troubles = app.log.troubles();
+    let one = |trouble: &Trouble| {
+        json!({
+            "topic": trouble.topic,
+            "partition": trouble.partition,
+            "why": trouble.why,
+            "stalls": trouble.stalls,
+        })
+    };
+    troubles.iter().map(one).collect()
 }
 
 /// `GET /openapi.json`
@@ -217,6 +233,20 @@ fn queues(app: &App, page: &mut Page) {
         app.appender.waiting_bytes(),
     );
     checkpoint(&status, page);
+    page.family(
+        "partition_unreadable",
+        "gauge",
+        "Partitions that can't be read at the moment.",
+    );
+    for trouble in app.log.troubles() {
+        let (partition, stalls) = (trouble.partition.to_string(), trouble.stalls.to_string());
+        let labels = [
+            ("topic", trouble.topic.as_str()),
+            ("partition", &partition),
+            ("stalls", &stalls),
+        ];
+        page.sample("partition_unreadable", &labels, 1);
+    }
     page.family("size_bytes", "gauge", "What lies on disk.");
     for (what, bytes) in (app.sizes)() {
         page.sample("size_bytes", &[("what", what)], bytes);

@@ -8,10 +8,12 @@
 //! Records that have waited for less than a second are not backlog: they are bound as they are, with the
 //! clock as it reads.
 
+use std::collections::VecDeque;
+
 use contract::log::{Binding, Topic};
 use contract::time::Time;
 use streams::timeline::{self, Pending};
-use streams::{Log, LogError, NextOffsets};
+use streams::{Log, LogError, NextOffsets, Reader};
 
 /// Records in an epoch that we bind, at most.
 pub const RECORDS_MAX: u64 = 16_384;
@@ -22,14 +24,15 @@ const LIVE_MS_MAX: u64 = 1000;
 /// Append time that a slice covers, at most.
 const SPAN_MS_MAX: i64 = 1000;
 
-/// Whether there is backlog.
-#[derive(Clone, Copy, Debug)]
+/// Whether there is backlog, and what comes next of it.
 pub struct Backlog {
     behind: bool,
     /// When we last looked, in monotonic time.
     looked_ms: Option<u64>,
     /// Since when there are records that are not bound.
     waiting_since_ms: Option<u64>,
+    /// What was read ahead, per topic and partition. A reader that goes on costs less than one that begins.
+    ahead: [Vec<Option<Ahead>>; 9],
 }
 
 impl Backlog {
@@ -39,6 +42,7 @@ impl Backlog {
             behind: true,
             looked_ms: None,
             waiting_since_ms: None,
+            ahead: std::array::from_fn(|_| Vec::new()),
         }
     }
 
@@ -50,6 +54,7 @@ impl Backlog {
         if pending == 0 {
             self.behind = false;
             self.waiting_since_ms = None;
+            self.ahead = std::array::from_fn(|_| Vec::new());
         } else {
             self.behind |= late(self.looked_ms) || late(self.waiting_since_ms) || pending > RECORDS_MAX;
             self.waiting_since_ms = self.waiting_since_ms.or(Some(monotonic_ms));
@@ -63,8 +68,102 @@ impl Backlog {
     }
 
     /// Whether what is there is to be bound in slices.
-    pub fn is_behind(self) -> bool {
+    #[cfg(test)]
+    fn is_behind(&self) -> bool {
         self.behind
+    }
+
+    /// The next slice: its ends and clock; `None` if there is no record, or nothing is to be sliced. Its clock is
+    /// at most `clock`, which is what the minter allows, and does not go back.
+    pub fn slice(
+        &mut self,
+        log: &dyn Log,
+        last: Option<&Binding>,
+        clock: Time,
+    ) -> Result<Option<Slice>, LogError> {
+        if !self.behind {
+            return Ok(None);
+        }
+        let mut ends = last.map_or_else(timeline::no_ends, |last| last.ends.clone());
+        let mut parts = Vec::new();
+        for topic in Topic::ALL {
+            let until = log.seen_ends(topic.name())?;
+            let (bound, ahead) = (&mut ends[topic as usize], &mut self.ahead[topic as usize]);
+            bound.resize(until.len().max(bound.len()), 0);
+            ahead.resize_with(bound.len(), || None);
+            for ((partition, ahead), (from, until)) in (0..).zip(ahead).zip(bound.iter().zip(until)) {
+                let gathered = gather(log, (topic, partition), ahead, *from, until);
+                // What failed begins anew.
+                parts.push(gathered.inspect_err(|_| *ahead = None)?);
+            }
+        }
+        let pending: Vec<&[Pending]> = parts.iter().map(|part| part.pending.as_slice()).collect();
+        let last_clock = last.map(|last| last.clock);
+        let first = pending.iter().filter_map(|runs| runs.first());
+        let first = first.map(|run| run.timestamp).min();
+        if let (Some(last_clock), Some(first)) = (last_clock, first)
+            && last_clock.plus_ms(SPAN_MS_MAX) < first
+        {
+            let before = first.plus_ms(-1).min(clock);
+            if before > last_clock {
+                return Ok(Some((ends, before)));
+            }
+        }
+        let sliced = timeline::slice(&pending, last_clock, SPAN_MS_MAX, RECORDS_MAX);
+        let Some((taken, slice_clock)) = sliced else {
+            return Ok(None);
+        };
+        for (end, (part, taken)) in ends.iter_mut().flatten().zip(parts.iter().zip(taken)) {
+            *end = part.end(*end, taken);
+        }
+        let clock = slice_clock.min(clock).max(last_clock.unwrap_or_default());
+        Ok(Some((ends, clock)))
+    }
+}
+
+/// Records of one partition, one behind another, that were appended at the same time.
+#[derive(Clone, Copy, Debug)]
+struct Gathered {
+    timestamp: Time,
+    first: u64,
+    count: u64,
+    bytes: usize,
+}
+
+/// What comes next in a partition, as far as it was read.
+struct Ahead {
+    reader: Box<dyn Reader>,
+    /// From here on everything that was read is in `gathered`.
+    from: u64,
+    gathered: VecDeque<Gathered>,
+}
+
+/// What a slice could take of one partition.
+struct Part {
+    pending: Vec<Pending>,
+    /// Per run of `pending` its first offset.
+    firsts: Vec<u64>,
+    /// The end, if nothing comes after what is pending.
+    end: Option<u64>,
+}
+
+impl Part {
+    /// Where the partition is bound, which was at `from`, once `taken` records of it are.
+    fn end(&self, from: u64, taken: u64) -> u64 {
+        let (mut end, mut left) = (from, taken);
+        for (run, first) in self.pending.iter().zip(&self.firsts) {
+            let count = run.count.min(left);
+            if count == 0 {
+                break;
+            }
+            end = first + count;
+            left -= count;
+        }
+        let all: u64 = self.pending.iter().map(|run| run.count).sum();
+        // Offsets that hold no record are bound with what is before them.
+        self.end
+            .filter(|_| taken == all)
+            .map_or(end, |last| last.max(end))
     }
 }
 
@@ -85,94 +184,104 @@ pub fn all(next: &NextOffsets<'_>) -> [Vec<u64>; 9] {
 /// Per topic the next offset of each partition, and the clock.
 type Slice = ([Vec<u64>; 9], Time);
 
-/// The next slice: its ends and clock; `None` if there is no record. Its clock is at most `clock`, which is
-/// what the minter allows, and does not go back.
-pub fn slice(log: &dyn Log, last: Option<&Binding>, clock: Time) -> Result<Option<Slice>, LogError> {
-    let mut ends = last.map_or_else(timeline::no_ends, |last| last.ends.clone());
-    let mut pending = Vec::new();
-    for topic in Topic::ALL {
-        let until = log.ends(topic.name())?;
-        let bound = &mut ends[topic as usize];
-        bound.resize(until.len().max(bound.len()), 0);
-        for (partition, (from, until)) in (0..).zip(bound.iter().zip(until)) {
-            pending.push(pending_of(log, topic, partition, *from, until)?);
-        }
-    }
-    let pending: Vec<&[Pending]> = pending.iter().map(Vec::as_slice).collect();
-    let last_clock = last.map(|last| last.clock);
-    let first = pending
-        .iter()
-        .filter_map(|runs| runs.first())
-        .map(|run| run.timestamp)
-        .min();
-    if let (Some(last_clock), Some(first)) = (last_clock, first)
-        && last_clock.plus_ms(SPAN_MS_MAX) < first
-    {
-        let before = first.plus_ms(-1).min(clock);
-        if before > last_clock {
-            return Ok(Some((ends, before)));
-        }
-    }
-    let Some((taken, slice_clock)) = timeline::slice(&pending, last_clock, SPAN_MS_MAX, RECORDS_MAX) else {
-        return Ok(None);
-    };
-    for (end, taken) in ends.iter_mut().flatten().zip(taken) {
-        *end += taken;
-    }
-    let clock = slice_clock.min(clock).max(last_clock.unwrap_or_default());
-    Ok(Some((ends, clock)))
-}
-
-/// When the first record that is there was appended.
-pub fn first_time(log: &dyn Log) -> Result<Option<Time>, LogError> {
-    let mut first: Option<Time> = None;
-    for topic in Topic::ALL {
-        for (partition, start) in (0..).zip(log.starts(topic.name())?) {
-            let mut reader = log.read(topic.name(), partition, start)?;
-            if let Some(run) = reader.next_run(start.saturating_add(1))? {
-                let time = Time::from_ms(run.timestamp_ms()).unwrap_or_default();
-                first = Some(first.map_or(time, |first| first.min(time)));
-            }
-        }
-    }
-    Ok(first)
-}
-
-/// What a slice could take of one partition.
-fn pending_of(
+/// Reads on in a partition, as far as a slice could take.
+fn gather(
     log: &dyn Log,
-    topic: Topic,
-    partition: u32,
+    (topic, partition): (Topic, u32),
+    ahead: &mut Option<Ahead>,
     from: u64,
     until: u64,
-) -> Result<Vec<Pending>, LogError> {
-    let mut pending: Vec<Pending> = Vec::new();
+) -> Result<Part, LogError> {
+    let mut part = Part {
+        pending: Vec::new(),
+        firsts: Vec::new(),
+        end: None,
+    };
     if from >= until {
-        return Ok(pending);
+        return Ok(part);
     }
-    let (mut records_left, mut bytes) = (RECORDS_MAX, 0);
-    let mut reader = log.read(topic.name(), partition, from)?;
-    while records_left > 0
-        && bytes < BYTES_MAX
-        && let Some(run) = reader.next_run(until.min(reader.offset() + records_left))?
-    {
-        let timestamp = Time::from_ms(run.timestamp_ms()).unwrap_or_default();
-        let mut count = 0;
-        for record in run {
-            bytes += record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
-            count += 1;
-            if bytes >= BYTES_MAX {
-                break;
+    if ahead.as_ref().is_none_or(|ahead| ahead.from > from) {
+        *ahead = Some(Ahead {
+            reader: log.read(topic.name(), partition, from)?,
+            from,
+            gathered: VecDeque::new(),
+        });
+    }
+    let ahead = ahead.as_mut().expect("it was just put there");
+    ahead.drop_below(from);
+    ahead.read(until)?;
+    let mut bytes = 0;
+    for run in &ahead.gathered {
+        if bytes >= BYTES_MAX {
+            return Ok(part);
+        }
+        bytes += run.bytes;
+        let (timestamp, count) = (run.timestamp, run.count);
+        part.pending.push(Pending { timestamp, count });
+        part.firsts.push(run.first);
+    }
+    part.end = Some(until).filter(|until| ahead.reader.offset() >= *until);
+    Ok(part)
+}
+
+impl Ahead {
+    fn drop_below(&mut self, from: u64) {
+        self.from = from;
+        while let Some(run) = self.gathered.front_mut() {
+            let below = from.saturating_sub(run.first).min(run.count);
+            if below < run.count {
+                run.first += below;
+                run.count -= below;
+                return;
+            }
+            self.gathered.pop_front();
+        }
+    }
+
+    /// Reads up to `until`, or until a slice could not take more.
+    fn read(&mut self, until: u64) -> Result<(), LogError> {
+        let mut left = RECORDS_MAX.saturating_sub(self.gathered.iter().map(|run| run.count).sum());
+        let mut bytes: usize = self.gathered.iter().map(|run| run.bytes).sum();
+        while left > 0 && bytes < BYTES_MAX && !self.spans() {
+            let next = until.min(self.reader.offset().saturating_add(left));
+            let Some(run) = self.reader.next_run(next)? else {
+                if self.reader.offset() < next || next == until {
+                    break;
+                }
+                continue;
+            };
+            let timestamp = Time::from_ms(run.timestamp_ms()).unwrap_or_default();
+            left -= run.left().min(left);
+            for record in run {
+                let size = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+                bytes += size;
+                match self.gathered.back_mut() {
+                    Some(last)
+                        if last.first + last.count == record.offset
+                            && last.timestamp == timestamp
+                            && last.bytes < BYTES_MAX =>
+                    {
+                        last.count += 1;
+                        last.bytes += size;
+                    }
+                    _ => self.gathered.push_back(Gathered {
+                        timestamp,
+                        first: record.offset,
+                        count: 1,
+                        bytes: size,
+                    }),
+                }
             }
         }
-        records_left -= count.min(records_left);
-        pending.push(Pending { timestamp, count });
-        let first = pending[0].timestamp.ms();
-        if timestamp.ms().saturating_sub(first) >= SPAN_MS_MAX {
-            break;
-        }
+        Ok(())
     }
-    Ok(pending)
+
+    /// Whether it spans more time than a slice.
+    fn spans(&self) -> bool {
+        let (first, last) = (self.gathered.front(), self.gathered.back());
+        let ms = |run: Option<&Gathered>| run.map_or(0, |run| run.timestamp.ms());
+        ms(last).saturating_sub(ms(first)) >= SPAN_MS_MAX
+    }
 }
 
 #[cfg(test)]

@@ -87,6 +87,10 @@ fn read_partition(
 ) -> Result<(), LogError> {
     while reader.offset() < end {
         let Some(run) = reader.next_run(end)? else {
+            if reader.offset() >= end {
+                // The last offsets hold no record.
+                break;
+            }
             // Bound records are in the log: [`super::check_ends`], and the log reads what it acknowledged.
             let what = format!(
                 "{}/{partition} ends before offset {end}, which is bound",

@@ -299,6 +299,7 @@ impl Chunks {
                 partition,
                 first: chunk.first,
                 end: *end,
+                scattered: Vec::new(),
             }
         };
         let appended = self.chunks.iter_mut().map(place).collect();

@@ -19,10 +19,14 @@ use super::metadata::Metadata;
 const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("contract", &[], &[]),
     ("operators", &[], &[]),
-    ("pipelines", &["contract", "operators"], &["oracle", "generator"]),
+    (
+        "pipelines",
+        &["contract", "operators"],
+        &["oracle", "generator", "importers"],
+    ),
     ("oracle", &["contract"], &[]),
     ("importers", &["contract"], &["oracle"]),
-    ("streams", &["contract"], &["disk"]),
+    ("streams", &["contract"], &["disk", "servers"]),
     ("disk", &["streams"], &[]),
     ("sinks", &["contract"], &["pipelines", "generator"]),
     (
@@ -54,6 +58,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         "bench",
         &[
             "contract",
+            "importers",
             "operators",
             "pipelines",
             "runtime",
@@ -75,9 +80,14 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "runtime",
             "api",
         ],
-        &["generator"],
+        &["generator", "servers"],
     ),
-    ("xtask", &["contract", "generator", "oracle", "streams"], &[]),
+    ("servers", &[], &[]),
+    (
+        "xtask",
+        &["contract", "generator", "oracle", "servers", "streams"],
+        &[],
+    ),
 ];
 
 fn set<'a>(names: impl IntoIterator<Item = &'a &'a str>) -> BTreeSet<String> {

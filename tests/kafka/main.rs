@@ -1,0 +1,156 @@
+//! `millrace up --kafka`, as a user meets it, against a real broker: one for all tests, topics with a prefix of
+//! each test's own. What came of it is judged by `millrace verify`: the oracle reads the same topics and timeline.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics fails")]
+
+#[expect(dead_code, reason = "the other tests use all of it")]
+#[path = "../cli/common.rs"]
+mod common;
+
+mod crashes;
+mod feed;
+mod instances;
+mod refused;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use common::{Dir, Up, assert_well};
+use contract::log::Topic;
+use feed::Feed;
+use servers::kafka::{Kafka, hindrance};
+
+/// The longest that anything takes.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// The broker; none where there can be none, which is said.
+fn broker(test: &str) -> Option<&'static Kafka> {
+    static KAFKA: OnceLock<Result<Kafka, String>> = OnceLock::new();
+    if let Some(why) = hindrance() {
+        servers::skipped(test, &why);
+        return None;
+    }
+    let kafka = KAFKA.get_or_init(Kafka::start);
+    Some(kafka.as_ref().unwrap_or_else(|why| panic!("{why}")))
+}
+
+/// A shop in Kafka: its brokers, its prefix, and a data directory.
+struct Shop {
+    dir: Dir,
+    brokers: String,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Shop {
+    fn new(kafka: &Kafka, test: &str, prefix: &str, partitions: u32) -> Shop {
+        Shop {
+            dir: Dir::new(test),
+            brokers: kafka.brokers(),
+            environment: vec![
+                ("MILLRACE_KAFKA_TOPIC_PREFIX", format!("{prefix}.")),
+                ("MILLRACE_KAFKA_PARTITIONS", partitions.to_string()),
+                // So that nobody waits long for a process that is gone.
+                ("MILLRACE_TIMELINE_HEARTBEAT_MS", "100".to_owned()),
+            ],
+        }
+    }
+
+    /// Starts it.
+    fn up(&self, flags: &[&str]) -> Up {
+        let environment: Vec<_> = self
+            .environment
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let flags = [&["--kafka", &self.brokers], flags].concat();
+        Up::with(&self.dir, &environment, &flags)
+    }
+
+    /// Runs another command on it.
+    fn run(&self, args: &[&str]) -> std::process::Output {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_millrace"));
+        command
+            .args(args)
+            .args(["--data", self.dir.text(), "--kafka", &self.brokers]);
+        command.envs(self.environment.iter().map(|(name, value)| (*name, value)));
+        command.env("MILLRACE_LOGGING_FILTER", "error");
+        command.stdin(std::process::Stdio::null()).output().unwrap()
+    }
+
+    /// Verifies it: the views are those of the log, and no audit is violated.
+    fn verify(&self) {
+        let said = assert_well(&self.run(&["verify"]));
+        assert!(said.contains(": 0 differences, 0 violated audits"), "{said}");
+    }
+}
+
+/// Waits until everything that was fed is visible.
+fn wait_for_all(up: &Up, feed: &Feed) {
+    until("everything is visible", || {
+        let ends = feed.ends();
+        up.frontier().is_some_and(|frontier| {
+            Topic::ALL.into_iter().all(|topic| {
+                let at =
+                    |partition: usize| frontier.ends[topic as usize].get(partition).copied().unwrap_or(0);
+                ends[topic as usize]
+                    .iter()
+                    .enumerate()
+                    .all(|(partition, end)| at(partition) >= *end)
+            })
+        })
+    });
+}
+
+/// Waits until it is so.
+fn until(what: &str, so: impl Fn() -> bool) {
+    let since = Instant::now();
+    while !so() {
+        assert!(since.elapsed() < LIMIT, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// What a path answers: the status and the body.
+fn get(up: &Up, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(up.address()).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: millrace\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+}
+
+/// Random records of all topics, garbage and tombstones among them, come while it runs, and some before: its views
+/// are the oracle's, with any number of partitions and workers.
+#[test]
+fn the_views_are_the_oracles_with_any_number_of_partitions_and_workers() {
+    let test = "the_views_are_the_oracles";
+    let Some(kafka) = broker(test) else { return };
+    for (seed, partitions, workers) in [(1, 1, "1"), (2, 3, "2"), (3, 12, "4")] {
+        println!("seed {seed}, {partitions} partitions, {workers} workers");
+        let prefix = format!("{test}.{partitions}");
+        let shop = Shop::new(kafka, &prefix, &prefix, partitions);
+        let mut feed = Feed::new(&shop, seed);
+        feed.send(15);
+        let up = shop.up(&["--workers", workers]);
+        for _ in 0..15 {
+            feed.send(1);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        wait_for_all(&up, &feed);
+        up.stop();
+        shop.verify();
+        // What comes while nobody is there is bound in slices.
+        feed.send(10);
+        let up = shop.up(&["--workers", workers]);
+        wait_for_all(&up, &feed);
+        up.stop();
+        shop.verify();
+    }
+}
