@@ -33,6 +33,11 @@ pub trait Change: Data {
     const LEAST: Self::Sub;
     /// The row that it concerns; none if all of the key.
     fn sub(&self) -> Option<Self::Sub>;
+    /// Whether there can be no row of it yet, in this epoch and before: then none is looked for, which is most of
+    /// what a record costs.
+    fn is_first(&self) -> bool {
+        false
+    }
     /// The row afterwards, if there is one. `row` is what it was.
     fn apply(&self, row: Option<&Self::Value>) -> Option<Self::Value>;
     /// The change that makes a row what it is given as.
@@ -108,11 +113,20 @@ fn apply<K: Data, C: Change>(
                 rows.entry(sub).or_default();
             }
         } else {
-            let mut subs: Vec<C::Sub> = of_key.iter().filter_map(|(.., change)| change.sub()).collect();
-            subs.sort_unstable();
-            subs.dedup();
-            for sub in subs {
-                let row = reader.row(&(key.clone(), sub.clone()));
+            let subs = of_key
+                .iter()
+                .filter_map(|(.., change)| Some((change.sub()?, change.is_first())));
+            let mut subs: Vec<(C::Sub, bool)> = subs.collect();
+            // Stable: of each the first change says whether there can be a row.
+            subs.sort_by(|a, b| a.0.cmp(&b.0));
+            subs.dedup_by(|b, a| a.0 == b.0);
+            for (sub, is_first) in subs {
+                let row = if is_first && !cfg!(debug_assertions) {
+                    None
+                } else {
+                    reader.row(&(key.clone(), sub.clone()))
+                };
+                assert!(!is_first || row.is_none(), "a row that can't be there is there");
                 rows.insert(sub, [row.clone(), row]);
             }
         }

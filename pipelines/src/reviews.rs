@@ -81,6 +81,11 @@ impl Change for ReviewChange {
         Some(())
     }
 
+    // A post counts once by its id, over the whole log ([`ReviewIds`]).
+    fn is_first(&self) -> bool {
+        matches!(self, ReviewChange::Put(_))
+    }
+
     fn apply(&self, row: Option<&Arc<Review>>) -> Option<Arc<Review>> {
         match self {
             ReviewChange::Put(review) => Some(Arc::clone(review)),
@@ -101,6 +106,9 @@ impl Change for ReviewChange {
         ReviewChange::Put(row)
     }
 }
+
+/// A review's id behind its hash: nearly all comparisons end at a number, without following a pointer.
+pub type ReviewKey = (u64, Arc<str>);
 
 /// How many reviews give 1 to 5.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

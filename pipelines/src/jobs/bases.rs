@@ -22,7 +22,7 @@ use crate::carts::CartChange;
 use crate::catalog::{Product, ProductChange};
 use crate::dashboards::{Group, Sums};
 use crate::news::News;
-use crate::reviews::{Review, ReviewChange};
+use crate::reviews::{Review, ReviewChange, ReviewKey};
 
 /// A row of a base collection.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -155,7 +155,7 @@ macro_rules! each {
 pub struct Bases {
     pub(super) products: Kept<Rows<u32, ProductChange>>,
     pub(super) carts: Kept<Rows<u32, CartChange>>,
-    pub(super) reviews: Kept<Rows<Arc<str>, ReviewChange>>,
+    pub(super) reviews: Kept<Rows<ReviewKey, ReviewChange>>,
     pub(super) sums: Kept<Summed<Group, Sums>>,
     pub(super) bought: Kept<Summed<(u32, u32), isize>>,
 }
@@ -193,7 +193,7 @@ impl Bases {
 pub struct BasesDump {
     products: Dump<Rows<u32, ProductChange>>,
     carts: Dump<Rows<u32, CartChange>>,
-    reviews: Dump<Rows<Arc<str>, ReviewChange>>,
+    reviews: Dump<Rows<ReviewKey, ReviewChange>>,
     sums: Dump<Summed<Group, Sums>>,
     bought: Dump<Summed<(u32, u32), isize>>,
     /// The collection that is being walked.
@@ -210,7 +210,7 @@ impl BasesDump {
             1 => self.carts.next(rows_max, |(customer, product), quantity, _| {
                 BaseRow::CartItem(*customer, *product, *quantity).put(out);
             }),
-            2 => self.reviews.next(rows_max, |(id, ()), review, _| {
+            2 => self.reviews.next(rows_max, |((_, id), ()), review, _| {
                 BaseRow::Review(Arc::clone(id), Arc::clone(review)).put(out);
             }),
             3 => self

@@ -18,7 +18,7 @@ use timely::dataflow::operators::vec::Map;
 use super::Changes;
 use super::arrange::{by_key, by_self};
 use crate::catalog::{About, Product};
-use crate::reviews::Review;
+use crate::reviews::{Review, ReviewKey};
 use crate::show::Row;
 
 type Id = Arc<str>;
@@ -28,7 +28,7 @@ type BoughtKept = Kept<TraceAgent<KeySpine<(u32, u32), u64, isize>>>;
 
 /// The rows of `review_documents`, where a review's are always on the same worker; and what was bought.
 pub(super) fn documents<'s>(
-    reviews: Changes<'s, ((Id, ()), Arc<Review>), isize>,
+    reviews: Changes<'s, ((ReviewKey, ()), Arc<Review>), isize>,
     products: Changes<'s, ((u32, ()), Product), isize>,
     bought: Changes<'s, ((u32, u32), ()), isize>,
     workers: usize,
@@ -38,7 +38,7 @@ pub(super) fn documents<'s>(
         away_from_first(u64::from(*customer) << 32 | u64::from(*product), workers)
     };
     let reviews =
-        reviews.map(|(((id, ()), review), epoch, diff)| ((review.product, (id, review)), epoch, diff));
+        reviews.map(|((((_, id), ()), review), epoch, diff)| ((review.product, (id, review)), epoch, diff));
     let reviews = by_key(reviews, "reviews by product", of_product);
     // Changes of a product that reviews don't show cancel here.
     let about =

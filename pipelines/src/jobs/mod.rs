@@ -16,8 +16,6 @@ mod bases;
 mod documents;
 mod spread;
 
-use std::sync::Arc;
-
 use contract::delta::Delta;
 use differential_dataflow::operators::CountTotal;
 use operators::base::Kept;
@@ -32,7 +30,7 @@ use timely::dataflow::operators::vec::Map;
 use crate::carts::CartChange;
 use crate::catalog::{Product, ProductChange};
 use crate::news::News;
-use crate::reviews::{Ratings, ReviewChange};
+use crate::reviews::{Ratings, ReviewChange, ReviewKey};
 use crate::show::{Candidate, Row, Show, route};
 use arrange::by_self;
 pub use bases::{BaseRow, BaseRows, Bases, BasesDump, Damaged, begins};
@@ -85,9 +83,9 @@ pub fn build(news: StreamVec<'_, u64, News>, start: u64) -> (StreamVec<'_, u64, 
         (Row::CartItem(customer, product, quantity), epoch, diff)
     });
 
-    let pact = Exchange::new(move |((id, ..), _): &((Arc<str>, u32, ReviewChange), u64)| {
-        away_from_first(text_hash(id), workers)
-    });
+    let pact = Exchange::new(
+        move |(((hash, _), ..), _): &((ReviewKey, u32, ReviewChange), u64)| away_from_first(*hash, workers),
+    );
     let (reviews, reviews_kept) = keyed(news.reviews, pact, "reviews");
     let ratings = reviews.clone().map(|((_, review), epoch, diff)| {
         let mut ratings = Ratings::one(review.rating);

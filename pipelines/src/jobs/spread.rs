@@ -1,7 +1,5 @@
 //! Takes news apart into what each job hears, on another worker than the one that tells them.
 
-use std::sync::Arc;
-
 use operators::keyed::{Change as _, Keyed};
 use operators::route::away_from_first;
 use timely::dataflow::StreamVec;
@@ -9,12 +7,12 @@ use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
-use super::{BaseRow, Changes};
+use super::{BaseRow, Changes, text_hash};
 use crate::carts::CartChange;
 use crate::catalog::ProductChange;
 use crate::dashboards::{self, Group, Sums};
 use crate::news::News;
-use crate::reviews::ReviewChange;
+use crate::reviews::{ReviewChange, ReviewKey};
 use crate::show::Row;
 
 /// Records of an epoch.
@@ -33,7 +31,7 @@ pub(super) struct Heard<'s> {
     /// Records of carts.
     pub carts: Records<'s, u32, CartChange>,
     /// Records of reviews.
-    pub reviews: Records<'s, Arc<str>, ReviewChange>,
+    pub reviews: Records<'s, ReviewKey, ReviewChange>,
 }
 
 /// Rows that are not made by a job: names, for everybody; levels; carts' versions.
@@ -76,7 +74,7 @@ where
     C: FnMut(Row, isize),
     D: FnMut(Keyed<u32, ProductChange>),
     E: FnMut(Keyed<u32, CartChange>),
-    F: FnMut(Keyed<Arc<str>, ReviewChange>),
+    F: FnMut(Keyed<ReviewKey, ReviewChange>),
 {
     /// Takes news apart.
     fn give(&mut self, news: News, workers: usize) {
@@ -92,7 +90,7 @@ where
             (self.carts)((customer, number, change));
         }
         for (number, (id, change)) in numbered(news.reviews) {
-            (self.reviews)((id, number, change));
+            (self.reviews)(((text_hash(&id), id), number, change));
         }
         news.base.rows.into_iter().for_each(|row| self.restore(row));
         for (customer, product, orders) in news.base.bought {
@@ -109,7 +107,9 @@ where
             BaseRow::CartItem(customer, product, quantity) => {
                 (self.carts)((customer, 0, CartChange::put(product, quantity)));
             }
-            BaseRow::Review(id, review) => (self.reviews)((id, 0, ReviewChange::put((), review))),
+            BaseRow::Review(id, review) => {
+                (self.reviews)(((text_hash(&id), id), 0, ReviewChange::put((), review)));
+            }
             BaseRow::Sums(group, sums) => (self.sums)(group, sums),
             BaseRow::Bought(customer, product, orders) => {
                 let orders = isize::try_from(orders).expect("an isize has 64 bits");
