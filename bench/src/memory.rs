@@ -4,9 +4,8 @@
 //! Measured as the growth of the process's resident memory over a million orders of two lines, and beside
 //! it the job's own account of its book of orders.
 //!
-//! And bytes that the jobs beside `checkout` keep of a review and of a product that a customer has bought: the
-//! growth of a process in which all jobs run, on two workers, as reviews come, and as the same customers buy
-//! products that they had not bought, beside as many orders of what they had.
+//! And bytes that all jobs together keep of a review: the growth of a process in which they run, on two workers, as
+//! reviews come.
 
 use bumpalo::Bump;
 use contract::log::Epoch;
@@ -115,9 +114,8 @@ fn measure(life: &str, aim: f64, kept: &mut Vec<Shop>, build: impl FnOnce(&mut S
     figures
 }
 
-/// Reviews, and orders, by which the jobs' memory is measured.
-const OF_JOBS: u64 = 300_000;
-const CUSTOMERS: u64 = 3000;
+/// Reviews by which the jobs' memory is measured.
+const REVIEWS: u64 = 300_000;
 
 /// Resident memory once everything was decided, and what could be merged was.
 fn settled(jobs: &Following) -> Result<u64, String> {
@@ -126,68 +124,27 @@ fn settled(jobs: &Following) -> Result<u64, String> {
     Ok(resident_bytes().unwrap_or(0) as u64)
 }
 
-/// Growth by [`OF_JOBS`] orders, of products that their customers buy for the first time, or again.
-fn orders_of_jobs(jobs: &mut Following, mix: &mut Mix, placed: &mut u64, again: bool) -> Result<u64, String> {
-    let before = settled(jobs)?;
-    let mut random = Random(9);
-    for number in 0..OF_JOBS {
-        let id = order_id(*placed, &mut random);
-        *placed += 1;
-        let customer = number % CUSTOMERS;
-        let product = if again { 0 } else { 1 + number / CUSTOMERS };
-        let amount = mix.place_one(&id, customer, usize::try_from(product).unwrap_or(0));
-        mix.pay("payment_submitted", &id, amount);
-        mix.pay("payment_confirmed", &id, amount);
-        if (number + 1).is_multiple_of(ORDERS_AN_EPOCH) {
-            mix.cut();
-            jobs.add(mix, 1)?;
-        }
-    }
-    Ok(settled(jobs)?.saturating_sub(before))
-}
-
 #[expect(clippy::cast_precision_loss, reason = "bytes are far below 2^52")]
-fn of_jobs(progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
+fn of_jobs(progress: &mut dyn FnMut(&str)) -> Result<Figure, String> {
     let directory = Scratch::new()?;
     let mut jobs = follow(directory.path(), 2)?;
-    let (mut mix, mut placed) = (Mix::default(), 0);
-    mix.prelude();
-    jobs.add(&mut mix, 1)?;
-    progress("what customers bought");
-    // The first round fills buffers.
-    orders_of_jobs(&mut jobs, &mut mix, &mut placed, true)?;
-    let again = orders_of_jobs(&mut jobs, &mut mix, &mut placed, true)?;
-    let new = orders_of_jobs(&mut jobs, &mut mix, &mut placed, false)?;
+    let mut mix = Mix::default();
     progress("reviews");
-    let mut reviews = Reviews::new(usize::try_from(2 * OF_JOBS).unwrap_or(0))?;
+    // The first half fills buffers.
+    let mut reviews = Reviews::new(usize::try_from(2 * REVIEWS).unwrap_or(0))?;
     reviews.products(&mut mix);
     jobs.add(&mut mix, 1)?;
-    let (mut posted, mut before) = (0, 0);
+    let (mut epochs, mut before) = (0, 0);
     while reviews.epoch(&mut mix) {
-        posted += 1;
+        epochs += 1;
         jobs.add(&mut mix, 1)?;
-        if posted == OF_JOBS / 1000 {
+        if epochs == REVIEWS / 1000 {
             before = settled(&jobs)?;
         }
     }
-    let review = settled(&jobs)?.saturating_sub(before);
-    let each = |bytes: u64| bytes as f64 / OF_JOBS as f64;
-    let pair = each(new) - each(again);
-    Ok(vec![
-        Figure::new(
-            "memory",
-            "cancellable order (1 line) of what was bought before, all jobs",
-            each(again),
-            "bytes",
-        ),
-        Figure::new(
-            "memory",
-            "product that a customer buys for the first time",
-            pair,
-            "bytes",
-        ),
-        Figure::new("memory", "review, all jobs", each(review), "bytes"),
-    ])
+    let grown = settled(&jobs)?.saturating_sub(before) as f64;
+    let metric = "review, all jobs, resident";
+    Ok(Figure::new("memory", metric, grown / REVIEWS as f64, "bytes"))
 }
 
 pub(crate) fn run(_: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
@@ -208,6 +165,6 @@ pub(crate) fn run(_: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Fig
         shop.wait(15 * 86_400);
     }));
     drop(kept);
-    figures.extend(of_jobs(progress)?);
+    figures.push(of_jobs(progress)?);
     Ok(figures)
 }

@@ -324,19 +324,6 @@ impl Mix {
         total
     }
 
-    /// Adds an order_placed of one unit of one product; answers what is to be paid.
-    pub fn place_one(&mut self, id: &str, customer: u64, product: usize) -> usize {
-        let price = price(product);
-        let placed = [
-            format!(r#"{{"type":"order_placed","order_id":"{id}","customer_id":"c-{customer:06}","#),
-            format!(
-                r#""currency":"KRW","lines":[{{"sku":"sku-{product:06}","quantity":1,"unit_price":{price}}}]}}"#
-            ),
-        ];
-        self.push(Topic::Orders, id, &placed.concat());
-        price
-    }
-
     /// Adds a payment record of `kind`.
     pub fn pay(&mut self, kind: &str, id: &str, amount: usize) {
         let paid = [
