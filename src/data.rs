@@ -79,6 +79,14 @@ impl AnyLog {
 }
 
 impl Data {
+    /// The configured directory, which is made if it is missing, unless there is something in the settings that
+    /// can't be used.
+    pub fn configured(config: &Config) -> Result<Data, Failure> {
+        config.check()?;
+        can_use_log_of(config)?;
+        Data::make(&config.data())
+    }
+
     /// The directory at `path`, which is made if it is missing.
     pub fn make(path: &Path) -> Result<Data, Failure> {
         let data = Data(path.to_owned());
@@ -317,15 +325,36 @@ pub fn alone(_: &AnyLog, _: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Every log that can be configured can be used.
+#[cfg(feature = "kafka")]
+fn can_use_log_of(_: &Config) -> Result<(), Failure> {
+    Ok(())
+}
+
+/// That the log is a directory's.
+#[cfg(not(feature = "kafka"))]
+fn can_use_log_of(config: &Config) -> Result<(), Failure> {
+    if config.brokers().is_some() {
+        Err(no_kafka(config))
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(not(feature = "kafka"))]
+fn no_kafka(config: &Config) -> Failure {
+    Failure::Usage(format!(
+        "kafka.brokers is {}, but this millrace was built without Kafka: build it with --features kafka, or leave \
+         that out",
+        config.brokers().unwrap_or_default()
+    ))
+}
+
 #[cfg(not(feature = "kafka"))]
 impl Data {
     #[expect(clippy::unused_self, reason = "as with the feature")]
     fn kafka(&self, config: &Config) -> Result<AnyLog, Failure> {
-        Err(Failure::Usage(format!(
-            "kafka.brokers is {}, but this millrace was built without Kafka: build it with --features kafka, or leave \
-             that out",
-            config.brokers().unwrap_or_default()
-        )))
+        Err(no_kafka(config))
     }
 
     fn kafka_to_read(&self, config: &Config) -> Result<AnyLog, Failure> {

@@ -93,7 +93,7 @@ impl Running {
         skips: &[Skip],
         signals: &Signals,
     ) -> Result<Running, Failure> {
-        let data = Data::make(&config.data())?;
+        let data = Data::configured(config)?;
         let log = data.any_log(config)?;
         if config.brokers().is_some() {
             alone(&log, config)?;

@@ -182,7 +182,11 @@ impl From<LogError> for Problem {
                 Problem::new(Kind::Unavailable, detail).retry_after(5)
             }
             _ => {
-                tracing::error!(%error, "the log does not take records");
+                if matches!(&error, LogError::Io { kind, .. } if *kind == std::io::ErrorKind::WouldBlock) {
+                    tracing::info!(%error, "the log takes no records for now");
+                } else {
+                    tracing::error!(%error, "the log does not take records");
+                }
                 let detail = if error.is_full() {
                     "the log's disk is full; nothing was kept"
                 } else {

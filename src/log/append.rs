@@ -23,7 +23,7 @@ const BATCH_BYTES_MAX: u64 = 16 << 20;
 pub fn append(config: &Config, topic: &str) -> Result<(), Failure> {
     known(topic)?;
     let records = stdin()?;
-    let log = Data::make(&config.data())?.any_log(config)?.log;
+    let log = Data::configured(config)?.any_log(config)?.log;
     let failed = |error: LogError| Failure::Undone(error.to_string());
     let partitions = u32::try_from(log.ends(topic).map_err(failed)?.len()).unwrap_or(u32::MAX);
     let mut batch = Batch::new(now_ms());

@@ -260,3 +260,17 @@ fn a_build_without_buckets_says_which_feature_has_them() {
         assert_refused(&refused, 2, &["s3://shop/checkpoints", "--features s3"]);
     }
 }
+
+#[test]
+fn settings_that_can_not_be_used_are_refused_before_a_directory_is_made() {
+    let dir = Dir::new("no-directory");
+    let data = dir.0.join("data");
+    let data = data.to_str().expect("the path is UTF-8");
+    let file = dir.0.join("millrace.toml");
+    fs::create_dir_all(&dir.0).expect("it can be made");
+    fs::write(&file, "[checkpoint]\nlocation = \"s3://b/p\"\n").expect("it can be written");
+    let file = file.to_str().expect("the path is UTF-8");
+    let up = millrace(&["up", "--data", data, "--config", file]);
+    assert_refused(&up, 2, &["checkpoint.location"]);
+    assert!(!Path::new(data).exists());
+}
