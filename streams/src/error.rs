@@ -51,7 +51,10 @@ pub enum LogError {
     #[error("{0}")]
     Damaged(Box<Damage>),
     /// The record is gone: its partition was trimmed.
-    #[error("{topic}/{partition}: offset {offset} was trimmed, the first that is there is {start}")]
+    #[error(
+        "{topic}/{partition}: offset {offset} was trimmed, the first that is there is {start}; begin from a \
+         checkpoint that does not need it, or from a backup"
+    )]
     Trimmed {
         /// Its topic.
         topic: String,

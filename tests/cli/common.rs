@@ -228,15 +228,10 @@ impl Up {
         command.envs(environment.iter().copied());
         command.env("MILLRACE_LOGGING_FORMAT", "human");
         command.env("MILLRACE_API_LISTEN", "127.0.0.1:0");
-        command.args([
-            "up",
-            "--workers",
-            "2",
-            "--listen",
-            "127.0.0.1:0",
-            "--data",
-            dir.text(),
-        ]);
+        command.args(["up", "--listen", "127.0.0.1:0", "--data", dir.text()]);
+        if !flags.contains(&"--workers") {
+            command.args(["--workers", "2"]);
+        }
         command.args(flags);
         let piped = command
             .stdin(Stdio::null())

@@ -51,10 +51,12 @@ impl Feed {
             let binding = &self.history.timeline()[index];
             self.oracle
                 .epoch(binding.epoch, binding.clock, self.history.records(index));
-            for record in self.history.records(index) {
-                put(&self.log, &record, self.partitions);
-                self.sent += 1;
+            let mut batch = Batch::new(1_700_000_000_000);
+            for RawRecord { at, key, value, .. } in self.history.records(index) {
+                batch.push(at.topic.name(), at.partition % self.partitions, key, value);
             }
+            self.sent += batch.len();
+            put(&self.log, &batch);
         }
     }
 
@@ -64,17 +66,10 @@ impl Feed {
     }
 }
 
-fn put(log: &KafkaLog, record: &RawRecord<'_>, partitions: u32) {
+fn put(log: &KafkaLog, batch: &Batch) {
     let since = Instant::now();
     loop {
-        let mut batch = Batch::new(1_700_000_000_000);
-        batch.push(
-            record.at.topic.name(),
-            record.at.partition % partitions,
-            record.key,
-            record.value,
-        );
-        match log.append(&batch) {
+        match log.append(batch) {
             Ok(_) => return,
             Err(LogError::InDoubt { .. } | LogError::Io { .. }) if since.elapsed() < LIMIT => {
                 std::thread::sleep(Duration::from_millis(100));

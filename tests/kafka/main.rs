@@ -75,6 +75,7 @@ impl Shop {
             .args(args)
             .args(["--data", self.dir.text(), "--kafka", &self.brokers]);
         command.envs(self.environment.iter().map(|(name, value)| (*name, value)));
+        command.env("MILLRACE_LOGGING_FILTER", "error");
         command.stdin(std::process::Stdio::null()).output().unwrap()
     }
 

@@ -36,7 +36,8 @@ pub fn run() -> Outcome {
     });
     summary.step("lints", || {
         let all = ["--all-targets", "--", "-D", "warnings"];
-        passes(cargo(&["clippy", "--workspace"]).args(all), "see above")
+        let some = ["clippy", "--workspace", "--features", test::FEATURES];
+        passes(cargo(&some).args(all), "see above")
     });
     summary.step_unless(fuzz::hindrance(), "formatting and lints of fuzz", fuzz::lints);
     summary.step("tests", || test::run(FUZZ_SECONDS));

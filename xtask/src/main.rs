@@ -6,6 +6,7 @@
 //! - `mutants`: breaks the job in many ways and reports what the tests don't notice.
 //! - `crash`: kills a running millrace at random and at named points, and looks what it left.
 //! - `schemathesis`: asks a running millrace for what its openapi.json does not say.
+//! - `services`: the real servers that tests need, and how they come.
 //! - `ci`: everything that must pass before a change is taken; what `.ci/run` calls.
 
 mod ci;
@@ -15,6 +16,7 @@ mod mutants;
 mod process;
 mod schema;
 mod schemathesis;
+mod services;
 mod summary;
 mod test;
 
@@ -93,6 +95,8 @@ enum Command {
     Crash(crash::Args),
     /// Asks a running millrace for what its openapi.json does not say, with schemathesis from PyPI
     Schemathesis(schemathesis::Args),
+    /// Lists the real servers that tests need, and installs them
+    Services(services::Args),
     /// Everything that must pass before a change is taken: README's command, formatting, lints, tests
     Ci,
 }
@@ -112,6 +116,7 @@ fn main() -> ExitCode {
         Command::Mutants(args) => mutants::run(&args),
         Command::Crash(args) => crash::run(&args),
         Command::Schemathesis(args) => schemathesis::run(&args),
+        Command::Services(args) => services::run(&args),
         Command::Ci => ci::run(),
     };
     match outcome {

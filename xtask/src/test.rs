@@ -3,10 +3,17 @@
 //!
 //! Tests run in the dev profile: it optimises enough for the random ones (they take as long as in release),
 //! builds in less time, and checks overflow.
+//!
+//! The features that add servers are on, so that everything is built once and all of it is tested; the build
+//! without them is the one that the demo of `cargo xtask ci` runs. What needs a server that is not there is
+//! skipped, by name (`cargo xtask services`).
 
 use crate::process::{cargo, watched};
 use crate::summary::Summary;
 use crate::{Failure, Outcome, fuzz};
+
+/// The features that tests and lints are built with.
+pub const FEATURES: &str = "millrace/kafka";
 
 /// Tests that ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,7 +58,7 @@ pub fn run(fuzz_seconds: u64) -> Outcome {
 }
 
 fn workspace(counts: &mut Counts) -> Outcome {
-    let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    let mut command = cargo(&["test", "--workspace", "--features", FEATURES, "--no-fail-fast"]);
     if watched(&mut command, |line| counts.add(line))? {
         return Ok(());
     }

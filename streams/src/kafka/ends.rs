@@ -7,17 +7,17 @@
 //! An end is the last stable offset: below it nothing is undecided, and all that counts can be read.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::Offset;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
-use super::client::{Complaints, Context, hear, unanswered};
+use super::asking::{Leaderless, Looker, ROUND_MAX, number};
+use super::client::unanswered;
 use super::staged::{Round, Staged, decides, rounds_back};
 use crate::error::LogError;
 use crate::growth::Growth;
@@ -27,22 +27,15 @@ use crate::streams::Streams;
 /// Between rounds when nothing happens.
 const IDLE: Duration = Duration::from_millis(50);
 /// Between rounds when something does.
-const PACE: Duration = Duration::from_millis(1);
-/// The longest that a round waits for an answer.
-const ROUND_MAX: Duration = Duration::from_secs(3);
+const PACE: Duration = Duration::from_millis(2);
 /// After a round that failed.
 const FAILED: Duration = Duration::from_millis(200);
 /// How old the first of three rounds may be when they are bound.
 const FRESH: Duration = Duration::from_millis(20);
-/// Between two looks at which partitions have a leader, while one has none.
-const LEADERS: Duration = Duration::from_secs(1);
 /// Between commits of the group's offsets.
 const COMMIT: Duration = Duration::from_secs(5);
 /// How long an end may be before where it was seen before that is no replica that lags.
 const BACK_MAX: Duration = Duration::from_secs(10);
-
-/// Where a stream begins or ends, or why that can't be had.
-pub type Answer = Result<u64, String>;
 
 /// What is known of all streams.
 #[derive(Debug)]
@@ -69,14 +62,23 @@ pub struct Ends {
     known: Mutex<Known>,
     moved: Condvar,
     pub growth: Growth,
-    /// Per stream the offset up to which a cursor has read; `u64::MAX`: none has.
-    pub consumed: Vec<AtomicU64>,
+    /// Per stream and client that reads it: up to where.
+    consumed: Mutex<BTreeMap<(usize, usize), u64>>,
     stop: AtomicBool,
 }
 
 impl Ends {
     pub fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes up to where a client has read a stream; none: it reads it no more.
+    pub fn consumed(&self, stream: usize, lane: usize, to: Option<u64>) {
+        let mut consumed = self.consumed.lock().unwrap_or_else(PoisonError::into_inner);
+        match to {
+            Some(to) => drop(consumed.insert((stream, lane), to)),
+            None => drop(consumed.remove(&(stream, lane))),
+        }
     }
 
     /// Wants a round soon.
@@ -162,16 +164,6 @@ pub struct Looking {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread works with.
-pub struct Looker {
-    pub consumer: Arc<BaseConsumer<Context>>,
-    pub complaints: Arc<Complaints>,
-    pub prefix: String,
-    pub streams: Streams,
-    /// Whether the group's offsets are committed.
-    pub commits: bool,
-}
-
 impl Looking {
     /// Looks at all ends once, and then again and again.
     pub fn start(looker: Looker, timeout: Duration) -> Result<Looking, LogError> {
@@ -202,7 +194,7 @@ impl Looking {
             streams,
             moved: Condvar::new(),
             growth: Growth::default(),
-            consumed: (0..len).map(|_| AtomicU64::new(u64::MAX)).collect(),
+            consumed: Mutex::default(),
             stop: AtomicBool::new(false),
         });
         let shared = Arc::clone(&ends);
@@ -315,63 +307,28 @@ impl Looker {
         well
     }
 
-    /// Where these streams begin or end, of each leader at once; in their order.
-    ///
-    /// librdkafka gives no answer at all where one partition has none: then halves are asked for, down to those
-    /// that fail.
-    pub fn ask(&self, asked: &[usize], which: Offset, timeout: Duration) -> Result<Vec<Answer>, LogError> {
-        match self.ask_once(asked, which, timeout) {
-            Ok(answers) => Ok(answers),
-            Err(error) if !is_of_partitions(&error) => {
-                hear(&self.consumer);
-                let why = format!("{error}{}", self.complaints.last());
-                Err(unanswered("looking where Kafka's topics end", why))
-            }
-            Err(error) if asked.len() == 1 => Ok(vec![Err(error.to_string())]),
-            Err(_) => {
-                let (some, others) = asked.split_at(asked.len() / 2);
-                let mut answers = self.ask(some, which, timeout)?;
-                answers.extend(self.ask(others, which, timeout)?);
-                Ok(answers)
-            }
-        }
-    }
-
-    fn ask_once(&self, asked: &[usize], which: Offset, timeout: Duration) -> KafkaResult<Vec<Answer>> {
-        let mut list = TopicPartitionList::with_capacity(asked.len());
-        let mut at = BTreeMap::new();
-        for (index, stream) in asked.iter().enumerate() {
-            let (topic, partition) = self.streams.name(*stream).unwrap_or_default();
-            let (topic, partition) = (format!("{}{topic}", self.prefix), number(partition));
-            list.add_partition_offset(&topic, partition, which)?;
-            at.insert((topic, partition), index);
-        }
-        let found = self.consumer.offsets_for_times(list, timeout)?;
-        let mut answers = vec![Err("no answer".to_owned()); asked.len()];
-        for element in found.elements() {
-            let place = (element.topic().to_owned(), element.partition());
-            let Some(index) = at.get(&place) else {
-                continue;
-            };
-            answers[*index] = match (element.error(), element.offset()) {
-                (Err(error), _) => Err(error.to_string()),
-                (Ok(()), Offset::Offset(offset)) => u64::try_from(offset).map_err(|_| "no offset".to_owned()),
-                (Ok(()), other) => Err(format!("the offset {other:?}")),
-            };
-        }
-        Ok(answers)
-    }
-
     /// Shows the group's watchers how far everything was read.
     fn commit(&self, ends: &Ends) {
         let mut list = TopicPartitionList::new();
-        for (stream, consumed) in ends.consumed.iter().enumerate() {
-            let consumed = consumed.load(Ordering::Relaxed);
+        // Who looks ahead reads a stream a second time: what counts is who is behind.
+        let mut least = BTreeMap::new();
+        for ((stream, _), to) in ends
+            .consumed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+        {
+            let at = least.entry(*stream).or_insert(*to);
+            *at = (*at).min(*to);
+        }
+        for (stream, to) in least {
             let (topic, partition) = self.streams.name(stream).unwrap_or_default();
-            if let Some(offset) = i64::try_from(consumed).ok().filter(|offset| *offset < i64::MAX) {
-                let topic = format!("{}{topic}", self.prefix);
-                let _ = list.add_partition_offset(&topic, number(partition), Offset::Offset(offset));
-            }
+            let (topic, offset) = (
+                format!("{}{topic}", self.prefix),
+                i64::try_from(to).unwrap_or(i64::MAX),
+            );
+            let added = list.add_partition_offset(&topic, number(partition), Offset::Offset(offset));
+            debug_assert!(added.is_ok(), "an offset of Kafka's is one");
         }
         if list.count() > 0
             && let Err(error) = self.consumer.commit(&list, CommitMode::Async)
@@ -386,69 +343,6 @@ fn ends_earlier(end: u64, seen: u64) -> String {
         "it ends at offset {end}, but was seen up to {seen}: it was deleted and made anew, or has lost records; \
          bring it back, or begin anew with another data directory"
     )
-}
-
-/// Partitions without a leader: asking for them would hold up the round.
-#[derive(Default)]
-struct Leaderless {
-    found: BTreeMap<usize, String>,
-    /// A round failed as a whole: perhaps because of some.
-    wanted: bool,
-    looked: Option<Instant>,
-}
-
-impl Leaderless {
-    fn look(&mut self, looker: &Looker) {
-        let due = self.looked.is_none_or(|looked| looked.elapsed() > LEADERS);
-        if !(self.wanted || !self.found.is_empty()) || !due {
-            return;
-        }
-        self.looked = Some(Instant::now());
-        let Ok(metadata) = looker.consumer.fetch_metadata(None, ROUND_MAX) else {
-            return;
-        };
-        self.wanted = false;
-        self.found.clear();
-        let mut leaders = BTreeMap::new();
-        for topic in metadata.topics() {
-            for partition in topic.partitions() {
-                leaders.insert((topic.name(), partition.id()), partition.leader());
-            }
-        }
-        for stream in 0..looker.streams.len() {
-            let (topic, partition) = looker.streams.name(stream).unwrap_or_default();
-            let name = format!("{}{topic}", looker.prefix);
-            match leaders.get(&(name.as_str(), number(partition))) {
-                None => drop(
-                    self.found
-                        .insert(stream, RDKafkaErrorCode::UnknownTopicOrPartition.to_string()),
-                ),
-                Some(leader) if *leader < 0 => {
-                    self.found.insert(stream, "none of its replicas leads".to_owned());
-                }
-                Some(_) => {}
-            }
-        }
-    }
-}
-
-/// Whether it is a broker's word on one of the partitions, and not that nobody answers.
-fn is_of_partitions(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode as Code;
-    let nobody = [
-        Code::OperationTimedOut,
-        Code::RequestTimedOut,
-        Code::BrokerTransportFailure,
-    ];
-    let code = error.rdkafka_error_code();
-    code.is_some_and(|code| {
-        !nobody.contains(&code) && code != Code::AllBrokersDown && code != Code::Authentication
-    })
-}
-
-/// A partition's number as librdkafka has it.
-pub fn number(partition: u32) -> i32 {
-    i32::try_from(partition).unwrap_or(i32::MAX)
 }
 
 /// The wall clock, in milliseconds since 1970.

@@ -11,15 +11,17 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rdkafka::Offset;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
-use rdkafka::{Offset, error::KafkaError};
 
+use super::asking::number;
 use super::client::{Context, unanswered};
 use super::config;
-use super::ends::{Ends, number};
+use super::ends::Ends;
 use crate::error::LogError;
 
 /// One client.
@@ -46,33 +48,36 @@ impl Lanes {
         }
     }
 
-    /// A client that does not read the stream yet; whether it is the first. It is taken for it.
-    fn lane(&self, stream: usize) -> Result<(Arc<Lane>, bool), LogError> {
+    /// A client that does not read the stream yet, and its number. It is taken for it.
+    fn lane(&self, stream: usize) -> Result<(Arc<Lane>, usize), LogError> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         for (index, lane) in lanes.iter().enumerate() {
             let mut taken = lane.taken.lock().unwrap_or_else(PoisonError::into_inner);
             if taken.insert(stream) {
-                return Ok((Arc::clone(lane), index == 0));
+                return Ok((Arc::clone(lane), index));
             }
         }
-        let consumer = self.config.create_with_context(self.context.clone());
+        let consumer: KafkaResult<BaseConsumer<_>> = self.config.create_with_context(self.context.clone());
         let consumer = Arc::new(consumer.map_err(|error| config::refused(&error))?);
+        // So that it knows all leaders, and need not ask anew at each topic's first reader. What fails here fails
+        // again where it matters.
+        let _ = consumer.fetch_metadata(None, Duration::from_secs(1));
         let taken = Mutex::new(BTreeSet::from([stream]));
         let lane = Arc::new(Lane { consumer, taken });
         lanes.push(Arc::clone(&lane));
-        Ok((lane, lanes.len() == 1))
+        Ok((lane, lanes.len() - 1))
     }
 
     /// Has a client read a stream from an offset on.
     pub fn open(&self, ends: &Arc<Ends>, stream: usize, from: u64) -> Result<Tap, LogError> {
         let (topic, partition) = ends.streams.name(stream).unwrap_or_default();
         let topic = format!("{}{topic}", self.prefix);
-        let (lane, first) = self.lane(stream)?;
+        let (lane, index) = self.lane(stream)?;
         let mut tap = Tap {
             topic,
             partition: number(partition),
             stream,
-            first,
+            index,
             lane,
             queue: None,
             ends: Arc::clone(ends),
@@ -96,8 +101,8 @@ pub struct Tap {
     pub topic: String,
     pub partition: i32,
     stream: usize,
-    /// By the first client: the cursors', whose progress is shown to watchers of the lag.
-    pub first: bool,
+    /// The client's number.
+    index: usize,
     lane: Arc<Lane>,
     queue: Option<PartitionQueue<Context>>,
     ends: Arc<Ends>,
@@ -128,6 +133,11 @@ impl Tap {
         Ok(())
     }
 
+    /// Notes up to where it was read.
+    pub fn consumed(&self, to: u64) {
+        self.ends.consumed(self.stream, self.index, Some(to));
+    }
+
     /// Forgets what came and asks again from an offset on.
     pub fn seek(&self, to: u64, timeout: Duration) -> Result<(), KafkaError> {
         let offset = Offset::Offset(i64::try_from(to).unwrap_or(i64::MAX));
@@ -156,6 +166,7 @@ impl Tap {
 impl Drop for Tap {
     fn drop(&mut self) {
         self.end();
+        self.ends.consumed(self.stream, self.index, None);
         let mut taken = self.lane.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.remove(&self.stream);
     }

@@ -32,6 +32,7 @@
 //!   earlier is noticed; then nothing goes on.
 
 mod appending;
+mod asking;
 mod client;
 mod config;
 mod ends;
@@ -55,9 +56,10 @@ use crate::record::Batch;
 use crate::streams::Streams;
 use crate::timeline::{self, Timeline, no_ends};
 use appending::Appending;
+use asking::{Answer, Looker, number};
 use client::{Complaints, Context, unanswered};
 use contract::log::{Binding, Epoch};
-use ends::{Looker, Looking, number};
+use ends::Looking;
 use lanes::Lanes;
 use reader::KafkaReader;
 use topics::Admin;
@@ -91,7 +93,7 @@ impl Shared {
     fn ask(&self, topic: &str, which: Offset) -> Result<Vec<u64>, LogError> {
         let streams: Vec<usize> = self.streams().of_topic(topic)?.collect();
         let answers = self.looker.ask(&streams, which, self.config.timeout)?;
-        let named = |(partition, answer): (usize, ends::Answer)| {
+        let named = |(partition, answer): (usize, Answer)| {
             answer.map_err(|why| unanswered(format!("looking at {topic}/{partition}"), why))
         };
         answers.into_iter().enumerate().map(named).collect()

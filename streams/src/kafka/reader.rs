@@ -14,7 +14,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -262,9 +261,7 @@ impl Reader for KafkaReader {
         if run.count == 0 {
             self.runs.pop_front();
         }
-        if self.tap.first {
-            self.shared.looking.ends.consumed[self.stream].store(self.next, Ordering::Relaxed);
-        }
+        self.tap.consumed(self.next);
         Ok(Some(records))
     }
 

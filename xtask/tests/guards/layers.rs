@@ -22,7 +22,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("pipelines", &["contract", "operators"], &["oracle", "generator"]),
     ("oracle", &["contract"], &[]),
     ("importers", &["contract"], &["oracle"]),
-    ("streams", &["contract"], &["disk"]),
+    ("streams", &["contract"], &["disk", "servers"]),
     ("disk", &["streams"], &[]),
     ("sinks", &["contract"], &["pipelines", "generator"]),
     (
@@ -75,9 +75,14 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "runtime",
             "api",
         ],
-        &["generator"],
+        &["generator", "servers"],
     ),
-    ("xtask", &["contract", "generator", "oracle", "streams"], &[]),
+    ("servers", &[], &[]),
+    (
+        "xtask",
+        &["contract", "generator", "oracle", "servers", "streams"],
+        &[],
+    ),
 ];
 
 fn set<'a>(names: impl IntoIterator<Item = &'a &'a str>) -> BTreeSet<String> {
