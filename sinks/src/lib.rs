@@ -5,6 +5,7 @@
 
 pub mod decide;
 mod ends;
+pub mod follow;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod read;

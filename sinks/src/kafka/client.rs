@@ -22,8 +22,8 @@ pub(super) const RECORD_BYTES_MAX: usize = 4 << 20;
 pub(super) enum Fault {
     /// Nothing was done; it may pass.
     Passing(String),
-    /// Nothing was done: another writes under the same transactional id, or brokers took too long a transaction
-    /// back, which can't be told apart.
+    /// Nothing was done: another writes under the same transactional id, or brokers took too long a
+    /// transaction back, which can't be told apart.
     Fenced,
     /// The end of a transaction was asked for, and nobody knows what came of it.
     Doubt(String),
@@ -166,8 +166,8 @@ impl Writer {
         }
     }
 
-    /// Takes back what is under way, so that readers need not wait for it. If that fails, whoever begins next
-    /// does it.
+    /// Takes back what is under way, so that readers need not wait for it. If that fails, whoever begins
+    /// next does it.
     fn give_up(&self) {
         if let Err(error) = self.producer.abort_transaction(self.timeout) {
             tracing::debug!(%error, "a transaction could not be taken back");
@@ -230,8 +230,8 @@ fn partitions(consumer: &BaseConsumer, topic: &str, timeout: Duration) -> Result
     }
 }
 
-/// Tells `each` of key and value of every committed record of a topic, to its end as of now; whether records were
-/// removed from its beginning.
+/// Tells `each` of key and value of every committed record of a topic, to its end as of now; whether
+/// records were removed from its beginning.
 pub(super) fn read(
     config: &Config,
     topic: &str,

@@ -1,33 +1,34 @@
-//! The changelog: chosen views as compacted topics of Apache Kafka, and what payment providers are to be asked
-//! for.
+//! The changelog: chosen views as compacted topics of Apache Kafka, and what payment providers are to be
+//! asked for.
 //!
 //! | topic | key | value |
 //! |---|---|---|
-//! | `PREFIXview-NAME` (compacted) | the row's key, a JSON object | the whole row as REST shows it; null: it is gone |
-//! | `PREFIXpayment-commands` | the order's id | `confirm` or `refund`, once for each row of `payment_commands` |
+//! | `PREFIXview-NAME` (compacted) | the row's key, an object | the row as REST shows it; null: it is gone |
+//! | `PREFIXpayment-commands` | the order's id | `confirm` or `refund`, once a row of `payment_commands` |
 //! | `PREFIXmillrace-frontier` (compacted) | the sink's name | where the sink stands |
 //!
 //! Each record has the header `epoch`: that of the commit which wrote it. The keys are those of
 //! `/v1/views/NAME/changes`.
 //!
-//! **One unit.** Rows and frontier go out in one transaction. Who reads a partition with `read_committed` sees
-//! each commit whole; by default a topic has one partition. Several partitions or topics are read one beside
-//! the other: the record of the frontier tells which commit is through.
+//! **One unit.** Rows and frontier go out in one transaction. Who reads a partition with `read_committed`
+//! sees each commit whole; by default a topic has one partition. Several partitions or topics are read one
+//! beside the other: the record of the frontier tells which commit is through.
 //!
-//! **Start.** First the transactions are begun under the sink's id (`init_transactions`): that fences off whoever
-//! wrote under it and settles what it left. Only then is the frontier read, with `read_committed`. Nobody else
-//! can move it from there on without fencing us off. So the frontier that we know is that of the topic,
-//! or our next transaction fails.
+//! **Start.** First the transactions are begun under the sink's id (`init_transactions`): that fences off
+//! whoever wrote under it and settles what it left. Only then is the frontier read, with `read_committed`.
+//! Nobody else can move it from there on without fencing us off. So the frontier that we know is that of
+//! the topic, or our next transaction fails.
 //!
-//! **Doubt.** After a failure before the end of a transaction it is taken back. After an end whose outcome is
-//! not known, the producer is discarded; the next one begins as at a start, and the frontier tells.
+//! **Doubt.** After a failure before the end of a transaction it is taken back. After an end whose outcome
+//! is not known, the producer is discarded; the next one begins as at a start, and the frontier tells.
 //!
-//! **Patches.** A topic needs whole rows. They are read where the view store has them ([`Whole`]), as of the very
-//! epoch that is committed; nothing is kept here. So there is nothing that a crash could make stale: what
-//! is written follows from the frontier's topic and the view store alone.
+//! **Patches.** A topic needs whole rows. They are read where the view store has them ([`Whole`]), as of
+//! the very epoch that is committed; nothing is kept here. So there is nothing that a crash could make
+//! stale: what is written follows from the frontier's topic and the view store alone.
 //!
-//! **Refill.** The topics are read back; rows that differ are written, and those that are gone get a tombstone.
-//! So who follows sees what changed, however the sink came to lag. It takes the keys' room in memory.
+//! **Refill.** The topics are read back; rows that differ are written, and those that are gone get a
+//! tombstone. So who follows sees what changed, however the sink came to lag. It takes the keys' room in
+//! memory.
 //!
 //! # Guarantees
 //! - Those of [`Sink`].
@@ -35,25 +36,27 @@
 //!
 //! # Non-guarantees
 //! - Epochs that wait are committed together: of a row that changed twice meanwhile the last value is seen.
-//! - A process that was fenced off, whose generation is not older, takes the topics back. What it then writes
-//!   goes on from the frontier that it finds: nothing is doubled; but two of them get in each other's way.
-//! - Of commands that were removed from their topic (its retention is for ever) a refill repeats those without
-//!   an answer. Their idempotency keys are the same.
+//! - A process that was fenced off, whose generation is not older, takes the topics back. What it then
+//!   writes goes on from the frontier that it finds: nothing is doubled; but two get in each other's way.
+//! - Of commands that were removed from their topic (its retention is for ever) a refill repeats those
+//!   without an answer. Their idempotency keys are the same.
 
 mod client;
 mod commands;
 mod text;
 mod topics;
+mod writing;
 
 use std::time::Duration;
 
-use contract::delta::{Change, Delta, Op};
-use contract::log::Epoch;
+use contract::delta::Delta;
 use contract::views::View;
 
 use self::client::{Fault, Writer};
-use self::topics::{Held, Topics};
+use self::topics::Topics;
+use self::writing::{Failure, Parts};
 use crate::decide::{fence, fence_refill};
+use crate::follow::Whole;
 use crate::{Commit, Frontier, Hold, Sink, SinkError};
 
 /// Where Kafka is, and what goes there.
@@ -75,8 +78,8 @@ pub struct Config {
     pub replication: u16,
     /// The longest that a request is waited for.
     pub timeout: Duration,
-    /// When brokers take a transaction back whose writer says nothing more. Meanwhile nobody reads on. A refill
-    /// must be through by then.
+    /// When brokers take a transaction back whose writer says nothing more. Meanwhile nobody reads on. A
+    /// refill must be through by then.
     pub transaction_timeout: Duration,
     /// Properties of librdkafka's for all clients, such as those of TLS and SASL.
     pub properties: Vec<(String, String)>,
@@ -99,18 +102,6 @@ impl Config {
             properties: Vec::new(),
         }
     }
-}
-
-/// An encoded row: its columns after the key, as an upsert's are; none: there is no such row.
-pub type FoundRow = Result<Option<Vec<u8>>, SinkError>;
-
-/// Where rows are read whole.
-pub trait Whole: Send {
-    /// The row that `patch` changed, as of the epoch to which the commit leads.
-    ///
-    /// # Errors
-    /// If it can't be read as of that epoch.
-    fn row(&mut self, epoch: Epoch, view: View, patch: &Change<'_>) -> FoundRow;
 }
 
 /// Keeps views in topics.
@@ -191,8 +182,8 @@ impl Changelog {
         Ok(())
     }
 
-    /// Does something in one transaction, whose last record is the frontier, if `may` allows it where the sink
-    /// stands.
+    /// Does something in one transaction, whose last record is the frontier, if `may` allows it where the
+    /// sink stands.
     fn transact(
         &mut self,
         frontier: &Frontier,
@@ -270,116 +261,6 @@ impl Changelog {
             self.writer = None;
         }
         asked
-    }
-}
-
-/// Why a transaction was not done: Kafka, or what was to be written.
-enum Failure {
-    Kafka(Fault),
-    Told(SinkError),
-}
-
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Failure {
-        Failure::Kafka(fault)
-    }
-}
-
-impl From<SinkError> for Failure {
-    fn from(error: SinkError) -> Failure {
-        Failure::Told(error)
-    }
-}
-
-/// What a transaction is written with.
-struct Parts<'a> {
-    config: &'a Config,
-    topics: &'a Topics,
-    writer: &'a Writer,
-    whole: &'a mut dyn Whole,
-    frontier: &'a Frontier,
-    line: String,
-}
-
-impl Parts<'_> {
-    fn send(&self, topic: &str, key: &str, value: Option<&str>) -> Result<(), Failure> {
-        Ok(self.writer.send(topic, key, value, self.frontier.epoch)?)
-    }
-
-    /// Writes the changes of a view.
-    fn changes(&mut self, delta: &Delta) -> Result<(), Failure> {
-        let view = delta.view();
-        if self.config.commands && view == View::PaymentCommands {
-            // The job writes a row whole when it appears, and patches it from then on.
-            for change in delta.changes().filter(|change| change.op == Op::Upsert) {
-                self.command(&change)?;
-            }
-        }
-        if !self.config.views.contains(&view) {
-            return Ok(());
-        }
-        let topic = self.topics.view(view);
-        for change in delta.changes() {
-            let key = text::key(view, &change);
-            match change.op {
-                Op::Delete => self.send(&topic, &key, None)?,
-                Op::Upsert => {
-                    text::row(&mut self.line, view, &change, change.column_bytes());
-                    self.send(&topic, &key, Some(&self.line))?;
-                }
-                Op::Patch => {
-                    let found = self.whole.row(self.frontier.epoch, view, &change)?;
-                    let Some(row) = found else {
-                        return Err(self.missing(view, &key));
-                    };
-                    text::row(&mut self.line, view, &change, &row);
-                    self.send(&topic, &key, Some(&self.line))?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn missing(&self, view: View, key: &str) -> Failure {
-        let (name, epoch) = (view.schema().name, self.frontier.epoch.0);
-        Failure::Told(SinkError::Refused {
-            sink: self.config.name.clone(),
-            what: format!("{name} {key} changed in epoch {epoch}, but the view store has no such row"),
-        })
-    }
-
-    fn command(&self, change: &Change<'_>) -> Result<(), Failure> {
-        let Some((order, value)) = commands::record(change) else {
-            let key = text::key(View::PaymentCommands, change);
-            return Err(self.missing(View::PaymentCommands, &key));
-        };
-        self.send(&self.topics.commands(), &order, Some(&value))
-    }
-
-    /// Writes rows that the topics don't have; forgets those that they have from `held`.
-    fn rows(&mut self, delta: &Delta, held: &mut Held) -> Result<(), Failure> {
-        let view = delta.view();
-        for change in delta.changes() {
-            let is_command = self.config.commands && view == View::PaymentCommands;
-            if is_command && held.lacks_command(&change) {
-                self.command(&change)?;
-            }
-            if !self.config.views.contains(&view) {
-                continue;
-            }
-            let key = text::key(view, &change);
-            text::row(&mut self.line, view, &change, change.column_bytes());
-            if !held.take(view, &key, &self.line) {
-                self.send(&self.topics.view(view), &key, Some(&self.line))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes where the sink stands.
-    fn frontier(&self) -> Result<(), Failure> {
-        let value = text::frontier(self.frontier);
-        self.send(&self.topics.frontiers(), &self.config.name, Some(&value))
     }
 }
 

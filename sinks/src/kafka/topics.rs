@@ -15,7 +15,8 @@ use super::client::{Fault, RECORD_BYTES_MAX, administering, fault, read};
 use super::{Config, commands, text};
 use crate::Frontier;
 
-/// Bytes of a segment of the topic of frontiers: only whole ones are compacted, and it is read at each start.
+/// Bytes of a segment of the topic of frontiers: only whole ones are compacted, and it is read at each
+/// start.
 const FRONTIER_SEGMENT_BYTES: &str = "1048576";
 
 /// The topics.
@@ -141,8 +142,8 @@ impl Topics {
         let frontier = text::frontier_of(&last).ok_or_else(|| {
             let name = &self.config.name;
             Fault::Final(format!(
-                "topic {topic} holds no frontier under {name}: somebody else wrote it; delete the topic, and the \
-                 views' topics are filled again"
+                "topic {topic} holds no frontier under {name}: somebody else wrote it; delete the topic, \
+                 and the views' topics are filled again"
             ))
         })?;
         Ok(Some(frontier))

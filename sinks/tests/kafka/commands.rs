@@ -105,8 +105,8 @@ impl Commands {
     }
 }
 
-/// A record for each row that appears, one by one, several epochs at once, or while the sink was away and is filled
-/// again; whatever breaks off in between.
+/// A record for each row that appears, one by one, several epochs at once, or while the sink was away and
+/// is filled again; whatever breaks off in between.
 #[test]
 fn each_command_goes_out_once() {
     let test = "each_command_goes_out_once";

@@ -26,7 +26,8 @@ fn assert_holds(topics: &Topics, history: &History) {
     assert!(first.is_empty(), "{first:#?}");
 }
 
-/// A writer that is gone in the middle of a transaction has written nothing, and does not keep the next one.
+/// A writer that is gone in the middle of a transaction has written nothing, and does not keep the next
+/// one.
 #[test]
 fn what_a_lost_writer_left_is_never_seen() {
     let test = "what_a_lost_writer_left";
@@ -62,7 +63,8 @@ fn what_a_lost_writer_left_is_never_seen() {
     }
 }
 
-/// Who writes under the same id fences the other off; the one whose generation is not older goes on, exactly.
+/// Who writes under the same id fences the other off; the one whose generation is not older goes on,
+/// exactly.
 #[test]
 fn whoever_was_fenced_off_goes_on_where_the_topic_stands() {
     let test = "whoever_was_fenced_off";
@@ -88,8 +90,8 @@ fn whoever_was_fenced_off_goes_on_where_the_topic_stands() {
     }
 }
 
-/// While commits run, some of which break off in the middle, a reader that stands at the end of what is committed
-/// has seen whole epochs, each once and in order.
+/// While commits run, some of which break off in the middle, a reader that stands at the end of what is
+/// committed has seen whole epochs, each once and in order.
 #[test]
 fn a_reader_sees_each_epoch_whole_and_once() {
     let test = "a_reader_sees_each_epoch";
@@ -155,8 +157,8 @@ fn a_reader_sees_each_epoch_whole_and_once() {
     assert_holds(&topics, &history);
 }
 
-/// A broker that says nothing for longer than is waited, at any moment of a commit: whatever is told, after asking for
-/// the frontier it goes on, and nothing is lost or doubled.
+/// A broker that says nothing for longer than is waited, at any moment of a commit: whatever is told,
+/// after asking for the frontier it goes on, and nothing is lost or doubled.
 #[test]
 fn a_broker_that_pauses_leaves_no_doubt_for_long() {
     let test = "a_broker_that_pauses";

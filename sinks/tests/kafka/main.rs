@@ -11,6 +11,7 @@ mod common;
 
 mod commands;
 mod faults;
+mod following;
 mod mirror;
 mod reading;
 

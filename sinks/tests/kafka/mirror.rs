@@ -7,7 +7,8 @@ use contract::digest::Digest;
 use contract::log::Epoch;
 use contract::value::{Value, ValueRef};
 use contract::views::View;
-use millrace_sinks::kafka::{Changelog, FoundRow, Whole};
+use millrace_sinks::follow::{FoundRow, Whole};
+use millrace_sinks::kafka::Changelog;
 use millrace_sinks::{Commit, Frontier, Hold, Sink, SinkError};
 
 /// The rows as of the last commit.

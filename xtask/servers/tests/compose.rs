@@ -1,11 +1,11 @@
 //! `compose.yaml` is what the Compose specification allows, and millrace starts as it says.
 //!
-//! There need not be a container engine: what would be the containers are processes on loopback. So it is not shown that the
-//! images can be had, nor that the `Containerfile` builds.
+//! There need not be a container engine: what would be the containers are processes on loopback. So it is
+//! not shown that the images can be had, nor that the `Containerfile` builds.
 //!
-//! It needs Python with what is pinned below (installed once from PyPI, or whatever pip is configured for), java with Kafka's
-//! jars, and a millrace that was built with Kafka (`cargo build --features kafka`; `MILLRACE` may name another). What is not
-//! there is said by name.
+//! It needs Python with what is pinned below (installed once from PyPI, or whatever pip is configured
+//! for), java with Kafka's jars, and a millrace that was built with Kafka (`cargo build --features kafka`;
+//! `MILLRACE` may name another). What is not there is said by name.
 
 mod common;
 
@@ -111,7 +111,8 @@ impl Drop for Stopped {
     }
 }
 
-/// As a process on loopback, the broker and the directory being those of the test, its health check passes, and it ends well.
+/// As a process on loopback, the broker and the directory being those of the test, its health check
+/// passes, and it ends well.
 #[test]
 fn millrace_starts_as_its_service_says() {
     let test = "millrace_starts_as_its_service_says";

@@ -1,8 +1,8 @@
-//! What `docs/producers.md` says of other clients works: its examples are run as they stand against a real broker, and
-//! Kafka's own consumer reads what they wrote.
+//! What `docs/producers.md` says of other clients works: its examples are run as they stand against a real
+//! broker, and Kafka's own consumer reads what they wrote.
 //!
-//! It needs what runs them: java and Kafka's jars; for Python `confluent-kafka`, which is installed once from PyPI (or
-//! whatever pip is configured for). What is not there is said by name.
+//! It needs what runs them: java and Kafka's jars; for Python `confluent-kafka`, which is installed once
+//! from PyPI (or whatever pip is configured for). What is not there is said by name.
 
 mod common;
 
@@ -90,7 +90,8 @@ fn member<'a>(value: &'a str, name: &str) -> &'a str {
         .unwrap_or_default()
 }
 
-/// All examples on one topic, whose records of one sku come to lie in one partition, whichever client sent them.
+/// All examples on one topic, whose records of one sku come to lie in one partition, whichever client sent
+/// them.
 #[test]
 fn clients_of_other_languages_produce_as_the_page_says() {
     let test = "clients_of_other_languages_produce";
