@@ -14,6 +14,8 @@
 //! Nothing leaves before the store holds it. What fails and may pass is tried again; what is for good ends
 //! the thread, is told, and keeps nobody else.
 
+mod rows;
+
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -21,14 +23,13 @@ use std::time::{Duration, Instant};
 use contract::delta::{Change, Delta, merge_epochs};
 use contract::digest::Digest;
 use contract::log::Epoch;
-use contract::value::ValueRef;
 use contract::views::View;
-use tokio::runtime::Runtime;
 
 use crate::decide::{FollowQueue, Limits, Size, Taken};
-use crate::sqlite::read::last_key;
-use crate::sqlite::{ReadError, Readers, Snapshot};
+use crate::sqlite::Readers;
 use crate::{Commit, Frontier, Hold, Sink, SinkError};
+
+pub use self::rows::StoreRows;
 
 /// Before something that failed, and may not fail again, is tried again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -47,112 +48,9 @@ pub trait Whole: Send {
     fn row(&mut self, epoch: Epoch, view: View, patch: &Change<'_>) -> FoundRow;
 }
 
-/// The view store's rows at one moment.
-#[derive(Clone)]
-pub struct StoreRows(Arc<Mutex<Moment>>);
-
-struct Moment {
-    readers: Readers,
-    runtime: Runtime,
-    snapshot: Option<Snapshot>,
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is guarded is always whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn unread(error: &ReadError) -> SinkError {
-    SinkError::Retry {
-        sink: "the view store".to_owned(),
-        what: error.to_string(),
-    }
-}
-
-impl StoreRows {
-    fn new(readers: Readers) -> Result<StoreRows, SinkError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build();
-        let runtime = runtime.map_err(|error| SinkError::Retry {
-            sink: "the view store".to_owned(),
-            what: format!("no runtime: {error}"),
-        })?;
-        Ok(StoreRows(Arc::new(Mutex::new(Moment {
-            readers,
-            runtime,
-            snapshot: None,
-        }))))
-    }
-
-    /// Looks at the store as of now; where it stands.
-    fn look(&self) -> Result<Option<Frontier>, SinkError> {
-        let Moment {
-            readers,
-            runtime,
-            snapshot,
-        } = &mut *lock(&self.0);
-        let found = runtime.block_on(async {
-            if let Some(old) = snapshot.take() {
-                old.end().await;
-            }
-            readers.snapshot().await
-        });
-        let found = snapshot.insert(found.map_err(|error| unread(&error))?);
-        Ok(found.frontier().cloned())
-    }
-
-    /// Looks no longer, so that the store can tidy up.
-    fn end(&self) {
-        let moment = &mut *lock(&self.0);
-        if let Some(snapshot) = moment.snapshot.take() {
-            moment.runtime.block_on(snapshot.end());
-        }
-    }
-
-    /// Some rows of a view after a key.
-    fn scan(&self, view: View, after: Option<&[u8]>) -> Result<Option<Delta>, SinkError> {
-        let moment = &mut *lock(&self.0);
-        let Some(snapshot) = &mut moment.snapshot else {
-            return Ok(None);
-        };
-        let found = moment.runtime.block_on(snapshot.scan(view, after));
-        found.map_err(|error| unread(&error))
-    }
-
-    /// All rows of some views.
-    fn all(&self, views: Vec<View>) -> impl Iterator<Item = Result<Delta, SinkError>> {
-        let rows = self.clone();
-        views.into_iter().flat_map(move |view| {
-            let (rows, mut after) = (rows.clone(), Some(None));
-            std::iter::from_fn(move || {
-                let beyond: Option<Vec<u8>> = after.take()?;
-                let batch = rows.scan(view, beyond.as_deref()).transpose()?;
-                if let Ok(batch) = &batch {
-                    after = Some(last_key(batch));
-                }
-                Some(batch)
-            })
-        })
-    }
-}
-
-impl Whole for StoreRows {
-    fn row(&mut self, epoch: Epoch, view: View, patch: &Change<'_>) -> FoundRow {
-        let moment = &mut *lock(&self.0);
-        let there = moment
-            .snapshot
-            .as_mut()
-            .filter(|found| found.frontier().map(|frontier| frontier.epoch) == Some(epoch));
-        let Some(snapshot) = there else {
-            return Err(SinkError::Retry {
-                sink: "the view store".to_owned(),
-                what: format!("it is not looked at as of epoch {}", epoch.0),
-            });
-        };
-        let key: Vec<ValueRef<'_>> = patch.key().collect();
-        let found = moment.runtime.block_on(snapshot.get(view, &key));
-        let found = found.map_err(|error| unread(&error))?;
-        Ok(found.map(|row| row.to_vec()))
-    }
 }
 
 /// What the store and the sink's thread share.
