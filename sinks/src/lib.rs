@@ -4,6 +4,10 @@
 //! there. Which way it goes on is decided apart from all I/O, in pure functions.
 
 pub mod decide;
+mod ends;
+pub mod follow;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod read;
 mod sink;
 pub mod sqlite;

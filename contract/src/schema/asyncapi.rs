@@ -36,6 +36,13 @@ pub(super) fn document(streams: &[Stream]) -> Json {
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
+        "servers": {"kafka": {
+            "host": "{brokers}",
+            "protocol": "kafka",
+            "description": "Where `millrace up --kafka` reads and writes; TLS and SASL as the brokers want them. Topics \
+                are behind `kafka.topic_prefix`, where that is set.",
+            "variables": {"brokers": {"default": "localhost:9092", "description": "HOST:PORT of a broker."}},
+        }},
         "channels": channels,
         "operations": operations,
         "components": {"messages": messages, "messageTraits": {"traced": {"headers": headers()}}},
@@ -48,11 +55,17 @@ fn channel(stream: &Stream) -> Json {
         (kind.name.to_owned(), message)
     };
     let messages: Map<_, _> = stream.kinds.iter().map(reference).collect();
+    let mut kafka = json!({"topic": stream.name});
+    if stream.name == "timeline" {
+        // Of all others as many as whoever makes them likes.
+        kafka["partitions"] = json!(1);
+    }
+    kafka["bindingVersion"] = json!("0.5.0");
     json!({
         "address": stream.name,
         "description": stream.meaning,
         "messages": messages,
-        "bindings": {"kafka": {"topic": stream.name, "bindingVersion": "0.5.0"}},
+        "bindings": {"kafka": kafka},
     })
 }
 

@@ -93,15 +93,38 @@ impl<T> FollowQueue<T> {
         // What is larger than the limits all by itself still has to get through.
         let full = !self.waiting.is_empty() && !self.limits.hold(self.waiting.len() + 1, sum);
         if full || self.state == State::Overflowed {
-            self.waiting.clear();
-            self.size = Size::default();
-            self.state = State::Overflowed;
-            self.lost = Some(epoch);
+            self.give_up();
             return false;
         }
         self.size = sum;
         self.waiting.push_back((epoch, size, changes));
         true
+    }
+
+    /// Drops everything: what waits does not follow on what the sink holds.
+    pub fn give_up(&mut self) {
+        self.waiting.clear();
+        self.size = Size::default();
+        self.state = State::Overflowed;
+        self.lost = self.last;
+    }
+
+    /// Takes all epochs up to `until`, for a sink that reads rows as of that very epoch.
+    pub fn take_until(&mut self, until: Epoch) -> Taken<T> {
+        if self.state != State::Following {
+            self.state = State::Refilling;
+            return Taken::Refill;
+        }
+        let mut taken = Vec::new();
+        while let Some((epoch, size, changes)) = self.waiting.pop_front_if(|(epoch, ..)| *epoch <= until) {
+            self.size = minus(self.size, size);
+            taken.push((epoch, changes));
+        }
+        if taken.is_empty() {
+            Taken::Nothing
+        } else {
+            Taken::Commit(taken)
+        }
     }
 
     /// Takes as many epochs as go into one commit: at least one, and as many more as the limits allow.

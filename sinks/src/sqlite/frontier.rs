@@ -2,15 +2,15 @@
 
 use contract::digest::Digest;
 use contract::installation::Installation;
-use contract::log::{Epoch, Topic};
+use contract::log::Epoch;
 use contract::time::Time;
-use serde_json::{Map, Value as Json};
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 
 use super::connection::{Connection, MOVE_AWAY};
 use super::write::bind;
 use crate::decide::{KEPT_EVERY, KEPT_EXACTLY};
+use crate::ends::{ends_json, ends_of};
 use crate::{Frontier, SinkError};
 
 /// Reads the frontier's row.
@@ -46,28 +46,12 @@ pub(super) fn of_rows(rows: &[SqliteRow]) -> Result<Option<Frontier>, &'static s
         generation: number(1).ok_or("generation")?,
         epoch: Epoch(number(2).ok_or("epoch")?),
         clock: text(3).and_then(Time::parse).ok_or("clock")?,
-        ends: text(4).and_then(ends_of).ok_or("ends")?,
+        ends: text(4)
+            .and_then(|text| ends_of(&serde_json::from_str(text).ok()?))
+            .ok_or("ends")?,
         digest: text(5).and_then(Digest::parse).ok_or("digest")?,
         logic: number(6).and_then(|n| u32::try_from(n).ok()).ok_or("logic")?,
     }))
-}
-
-/// `{topic: [next offset per partition]}`.
-fn ends_text(ends: &[Vec<u64>; 9]) -> String {
-    let of = |topic: Topic| (topic.name().to_owned(), Json::from(ends[topic as usize].clone()));
-    Json::Object(Topic::ALL.into_iter().map(of).collect::<Map<_, _>>()).to_string()
-}
-
-fn ends_of(text: &str) -> Option<[Vec<u64>; 9]> {
-    let Json::Object(topics) = serde_json::from_str(text).ok()? else {
-        return None;
-    };
-    let mut ends: [Vec<u64>; 9] = Default::default();
-    for topic in Topic::ALL {
-        let offsets = topics.get(topic.name())?.as_array()?;
-        ends[topic as usize] = offsets.iter().map(Json::as_u64).collect::<Option<_>>()?;
-    }
-    (topics.len() == ends.len()).then_some(ends)
 }
 
 /// Stores the frontier, and the digests after the epochs that led to it from `before` on; forgets those that
@@ -83,7 +67,7 @@ pub(super) async fn store(
     bind(&mut arguments, whole(connection, frontier.generation)?);
     bind(&mut arguments, whole(connection, frontier.epoch.0)?);
     bind(&mut arguments, frontier.clock.to_string().as_str());
-    bind(&mut arguments, ends_text(&frontier.ends).as_str());
+    bind(&mut arguments, ends_json(&frontier.ends).to_string().as_str());
     bind(&mut arguments, frontier.digest.to_string().as_str());
     bind(&mut arguments, i64::from(frontier.logic));
     connection.execute(STORE, arguments).await?;

@@ -26,6 +26,12 @@ fn folder() -> PathBuf {
     cache().join(format!("kafka-{VERSION}"))
 }
 
+/// A class path with Kafka and its clients.
+#[must_use]
+pub fn jars() -> String {
+    format!("{}/lib/*", folder().display())
+}
+
 /// Why Kafka can't be started here, and what to do; `None`: it can.
 #[must_use]
 pub fn hindrance() -> Option<String> {
@@ -195,7 +201,7 @@ impl Drop for Kafka {
 fn java(heap: &str) -> Command {
     let mut java = Command::new("java");
     java.args([heap, "-XX:+UseSerialGC", "-Xshare:auto", "-cp"]);
-    java.arg(format!("{}/lib/*", folder().display()));
+    java.arg(jars());
     java
 }
 

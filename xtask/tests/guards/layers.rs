@@ -28,7 +28,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("importers", &["contract"], &["oracle"]),
     ("streams", &["contract"], &["disk", "servers"]),
     ("disk", &["streams"], &[]),
-    ("sinks", &["contract"], &["pipelines", "generator"]),
+    ("sinks", &["contract"], &["pipelines", "generator", "servers"]),
     (
         "runtime",
         &["contract", "operators", "pipelines", "streams", "sinks"],
