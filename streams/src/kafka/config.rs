@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 
+use super::client::remedy;
 use crate::error::LogError;
 
 /// Bytes of a record, at most: a value that the contract admits, its key and headers, and what is too large
@@ -87,6 +88,11 @@ impl Config {
         }
     }
 
+    /// Whether brokers know us by a token.
+    pub(super) fn has_token(&self) -> bool {
+        self.security.protocol.starts_with("sasl") && self.security.mechanism == "OAUTHBEARER"
+    }
+
     /// What all clients have in common.
     fn client(&self) -> ClientConfig {
         let mut client = ClientConfig::new();
@@ -160,7 +166,9 @@ fn ms(duration: Duration) -> String {
 
 /// A property that librdkafka does not take.
 pub(super) fn refused(error: &rdkafka::error::KafkaError) -> LogError {
+    let why = error.to_string();
+    let remedy = remedy(&why);
     LogError::BadConfiguration {
-        what: format!("Kafka's client does not take the settings under kafka.*: {error}"),
+        what: format!("Kafka's client does not take the settings under kafka.*: {why}{remedy}"),
     }
 }

@@ -19,7 +19,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::asking::number;
-use super::client::{Context, unanswered};
+use super::client::{Context, hear, unanswered};
 use super::config;
 use super::ends::Ends;
 use crate::error::LogError;
@@ -59,6 +59,7 @@ impl Lanes {
         }
         let consumer: KafkaResult<BaseConsumer<_>> = self.config.create_with_context(self.context.clone());
         let consumer = Arc::new(consumer.map_err(|error| config::refused(&error))?);
+        hear(&consumer);
         // So that it knows all leaders, and need not ask anew at each topic's first reader. What fails here fails
         // again where it matters.
         let _ = consumer.fetch_metadata(None, Duration::from_secs(1));
