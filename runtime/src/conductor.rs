@@ -383,7 +383,12 @@ impl Conductor {
         let timeline = &self.timeline;
         let last = timeline.last();
         let mut slice = self.backlog.slice(self.log.as_ref(), last, clock)?;
+        let mut waited_unseen = false;
         self.log.append_after(now.wall.ms(), &mut |next| {
+            waited_unseen = slice.is_none() && next.blind_ms() > backlog::LIVE_MS_MAX;
+            if waited_unseen {
+                return None;
+            }
             let all = || {
                 // What was acknowledged by then is bound; what came since need not be.
                 let seen = next.as_of_ms().and_then(Time::from_ms).unwrap_or(clock);
@@ -395,7 +400,11 @@ impl Conductor {
             let binding = Binding { epoch, clock, ends };
             Some(record(now, &timeline.encode(&binding, None)))
         })?;
-        self.backlog.bound();
+        if waited_unseen {
+            self.backlog.fall_behind();
+        } else {
+            self.backlog.bound();
+        }
         Ok(())
     }
 }

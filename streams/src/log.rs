@@ -65,6 +65,7 @@ pub struct NextOffsets<'a> {
     streams: &'a Streams,
     ends: &'a [u64],
     as_of_ms: Option<i64>,
+    blind_ms: u64,
 }
 
 impl<'a> NextOffsets<'a> {
@@ -74,16 +75,23 @@ impl<'a> NextOffsets<'a> {
             streams,
             ends,
             as_of_ms: None,
+            blind_ms: 0,
         }
     }
 
-    /// What was seen from this moment on, in milliseconds since 1970.
+    /// What was seen from this moment on, in milliseconds since 1970, after nobody could look for so long.
     #[cfg(feature = "kafka")]
-    pub(crate) fn seen_from(streams: &'a Streams, ends: &'a [u64], as_of_ms: i64) -> NextOffsets<'a> {
+    pub(crate) fn seen_from(
+        streams: &'a Streams,
+        ends: &'a [u64],
+        as_of_ms: i64,
+        blind_ms: u64,
+    ) -> NextOffsets<'a> {
         NextOffsets {
             streams,
             ends,
             as_of_ms: Some(as_of_ms),
+            blind_ms,
         }
     }
 
@@ -92,6 +100,13 @@ impl<'a> NextOffsets<'a> {
     #[must_use]
     pub fn as_of_ms(&self) -> Option<i64> {
         self.as_of_ms
+    }
+
+    /// The longest time that nobody could look where they are, since they were told last, in milliseconds: so long
+    /// may what is below them have waited unseen.
+    #[must_use]
+    pub fn blind_ms(&self) -> u64 {
+        self.blind_ms
     }
 
     /// Per partition of `topic` the offset that its next record gets.

@@ -10,6 +10,8 @@ fn beside(shop: &Shop, name: &str) -> Shop {
     Shop {
         dir: Dir::new(name),
         brokers: shop.brokers.clone(),
+        prefix: shop.prefix.clone(),
+        partitions: shop.partitions,
         environment: shop.environment.clone(),
     }
 }

@@ -20,7 +20,7 @@ pub const RECORDS_MAX: u64 = 16_384;
 /// Bytes of one partition in such an epoch; a record that is larger is bound alone.
 const BYTES_MAX: usize = 32 << 20;
 /// What waits longer than this is backlog. So is what came while nobody looked for longer than this.
-const LIVE_MS_MAX: u64 = 1000;
+pub const LIVE_MS_MAX: u64 = 1000;
 /// Append time that a slice covers, at most.
 const SPAN_MS_MAX: i64 = 1000;
 
@@ -67,6 +67,11 @@ impl Backlog {
         self.waiting_since_ms = None;
     }
 
+    /// Notes that what is there gathered while nobody could look.
+    pub fn fall_behind(&mut self) {
+        self.behind = true;
+    }
+
     /// Whether what is there is to be bound in slices.
     #[cfg(test)]
     fn is_behind(&self) -> bool {
@@ -100,7 +105,8 @@ impl Backlog {
         let pending: Vec<&[Pending]> = parts.iter().map(|part| part.pending.as_slice()).collect();
         let last_clock = last.map(|last| last.clock);
         let first = pending.iter().filter_map(|runs| runs.first());
-        let first = first.map(|run| run.timestamp).min();
+        // One of a clock that is ahead of ours comes now: else nothing would be bound until ours reads as much.
+        let first = first.map(|run| run.timestamp.min(clock)).min();
         if let (Some(last_clock), Some(first)) = (last_clock, first)
             && last_clock.plus_ms(SPAN_MS_MAX) < first
         {
@@ -323,5 +329,26 @@ mod tests {
         }
         backlog.looked(1101, 1);
         assert!(backlog.is_behind());
+    }
+
+    #[test]
+    fn a_record_of_a_clock_that_is_ahead_is_bound_at_once() {
+        let log = streams::MemoryLog::new(&Topic::ALL.map(|topic| (topic.name(), 1))).unwrap();
+        let at = |ms| Time::from_ms(ms).unwrap();
+        let (now, ahead_ms) = (1_700_000_000_000, 3_600_000);
+        for timestamp_ms in [now - 60_000, now + ahead_ms, now - ahead_ms] {
+            let mut batch = streams::Batch::new(timestamp_ms);
+            batch.push("orders", 0, None, Some(b"{}"));
+            log.append(&batch).unwrap();
+        }
+        let (mut backlog, mut last) = (Backlog::new(), None::<Binding>);
+        for epoch in 1..10 {
+            let slice = backlog.slice(&log, last.as_ref(), at(now + epoch)).unwrap();
+            let Some((ends, clock)) = slice else { break };
+            assert!(clock <= at(now + epoch) && last.as_ref().is_none_or(|last| clock >= last.clock));
+            let epoch = contract::log::Epoch(epoch.unsigned_abs());
+            last = Some(Binding { epoch, clock, ends });
+        }
+        assert_eq!(last.unwrap().ends[Topic::Orders as usize], [3]);
     }
 }

@@ -307,11 +307,12 @@ impl Log for KafkaLog {
         make: &mut dyn FnMut(&NextOffsets<'_>) -> Option<Batch>,
     ) -> Result<Vec<Appended>, LogError> {
         let ends = &self.shared.looking.ends;
-        let known = ends.fresh(self.shared.config.brokers.timeout)?;
+        let mut known = ends.fresh(self.shared.config.brokers.timeout)?;
         ends.check(&known)?;
+        let blind_ms = known.take_blind_ms();
         let (next, as_of_ms) = (known.staged.ends(), known.staged.as_of_ms());
         drop(known);
-        let Some(mut batch) = make(&NextOffsets::seen_from(&ends.streams, &next, as_of_ms)) else {
+        let Some(mut batch) = make(&NextOffsets::seen_from(&ends.streams, &next, as_of_ms, blind_ms)) else {
             return Ok(Vec::new());
         };
         batch.timestamp_ms = timestamp_ms;
