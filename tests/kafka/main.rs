@@ -7,6 +7,7 @@
 #[path = "../cli/common.rs"]
 mod common;
 
+mod bench;
 mod crashes;
 mod feed;
 mod instances;

@@ -124,8 +124,11 @@ impl Config {
         client.set("check.crcs", "true");
         client.set("fetch.wait.max.ms", FETCH_WAIT_MS.to_string());
         client.set("fetch.error.backoff.ms", "100");
-        client.set("fetch.message.max.bytes", "2097152");
-        client.set("fetch.max.bytes", "33554432");
+        // Partitions are read in turns: a queue that was full is asked for again as soon as there is room, and answers
+        // are small, so that none waits for all of another.
+        client.set("fetch.queue.backoff.ms", "2");
+        client.set("fetch.message.max.bytes", "524288");
+        client.set("fetch.max.bytes", "8388608");
         client.set("receive.message.max.bytes", "100000000");
         let queued = (QUEUED_KIB_MAX / streams.max(1)).clamp(1024, 16 << 10);
         client.set("queued.max.messages.kbytes", queued.to_string());
