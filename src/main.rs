@@ -5,6 +5,7 @@
 
 mod backup;
 mod bench;
+mod changelog;
 mod checkpoints;
 mod client;
 mod config;

@@ -7,11 +7,12 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use api::metrics::Latencies;
-use api::{App, Checkpoint, Config, Feed, Observed, Parts, Server, Status};
+use api::{App, Checkpoint, Config, Feed, Following, Observed, Parts, Server, Status};
 use contract::views::{View, orders};
 use runtime::{Engine, Held, State};
-use sinks::Sink as _;
-use sinks::sqlite::{Readers, SqliteViews};
+use sinks::Sink;
+use sinks::follow::Watch;
+use sinks::sqlite::Readers;
 use streams::{Appended, Batch, Log, LogError, NextOffsets, Reader, TopicPartitions, Trouble};
 
 use crate::Failure;
@@ -79,13 +80,17 @@ fn is_private(found: &[SocketAddr]) -> bool {
 pub struct Wired {
     feed: Arc<Feed>,
     readers: Readers,
+    watches: Vec<Watch>,
 }
 
-/// Puts the feed around the store.
-pub fn observe(mut store: SqliteViews) -> Result<(Wired, Observed), Failure> {
+/// Puts the feed around the store, which `readers` read and others follow.
+pub fn observe(
+    mut store: Box<dyn Sink>,
+    readers: Readers,
+    watches: Vec<Watch>,
+) -> Result<(Wired, Observed), Failure> {
     let undone = |error: &dyn std::fmt::Display| Failure::Undone(error.to_string());
     let found = store.frontier().map_err(|error| undone(&error))?;
-    let readers = store.readers();
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let counted = runtime.map_err(|error| undone(&error))?.block_on(async {
         let mut snapshot = readers.snapshot().await?;
@@ -100,8 +105,13 @@ pub fn observe(mut store: SqliteViews) -> Result<(Wired, Observed), Failure> {
         .map(|(status, orders)| (status.to_string(), count(orders)))
         .collect();
     let feed = Arc::new(Feed::new(found, orders, HISTORY_BYTES));
-    let observed = Observed::new(Box::new(store), Arc::clone(&feed));
-    Ok((Wired { feed, readers }, observed))
+    let observed = Observed::new(store, Arc::clone(&feed));
+    let wired = Wired {
+        feed,
+        readers,
+        watches,
+    };
+    Ok((wired, observed))
 }
 
 /// Starts serving. `busy` says why nothing can be written, if so.
@@ -119,11 +129,12 @@ pub fn start(
         token: listener.token,
         ..Config::default()
     };
+    let watches = wired.watches;
     let parts = Parts {
         views: Arc::new(wired.readers),
         feed: wired.feed,
         log,
-        status: Arc::new(move || status(&engine, busy)),
+        status: Arc::new(move || status(&engine, busy, &watches)),
         sizes: Arc::new(move || sizes(&data)),
         config,
     };
@@ -134,7 +145,7 @@ pub fn start(
 }
 
 /// How the engine stands; `busy`: why nothing can be written whatever it says.
-fn status(engine: &Weak<Engine>, busy: Option<&'static str>) -> Status {
+fn status(engine: &Weak<Engine>, busy: Option<&'static str>, watches: &[Watch]) -> Status {
     let Some(engine) = engine.upgrade() else {
         return Status {
             state: "stopped",
@@ -176,6 +187,19 @@ fn status(engine: &Weak<Engine>, busy: Option<&'static str>) -> Status {
         checkpoint: progress.checkpoint.as_ref().map(checkpoint),
         checkpoint_failures: progress.checkpoint_failures,
         checkpoint_failed: progress.checkpoint_failed,
+        following: watches.iter().map(following).collect(),
+    }
+}
+
+/// As the server knows it.
+fn following(watch: &Watch) -> Following {
+    let progress = watch.progress();
+    Following {
+        sink: watch.name().to_owned(),
+        epoch: progress.epoch.map(|epoch| epoch.0),
+        failed: progress.failed,
+        trouble: progress.trouble,
+        refills: progress.refills,
     }
 }
 

@@ -15,10 +15,13 @@ use indicatif::ProgressBar;
 use pipelines::checkout::LOGIC_VERSION;
 use runtime::clock::SystemClock;
 use runtime::{Checkpoints, Engine, Options, Progress, State};
+use sinks::Sink;
+use sinks::follow::Follower;
 use sinks::sqlite::Readers;
 use streams::{EmbeddedLog, Log};
 
 use crate::Failure;
+use crate::changelog;
 use crate::config::Config;
 use crate::data::{AnyLog, Data, alone, new_id};
 #[cfg(feature = "kill-points")]
@@ -77,6 +80,8 @@ pub struct Running {
     server: Server,
     log: AnyLog,
     readers: Readers,
+    /// What follows the view store.
+    follower: Option<Follower>,
     /// The file that says that the wall clock is to be accepted.
     accept: PathBuf,
     #[cfg(feature = "kill-points")]
@@ -101,7 +106,12 @@ impl Running {
         let installation = log.installation;
         let store = data.store_as(config, &log)?;
         let readers = store.readers();
-        let (wired, store) = serve::observe(store)?;
+        let (store, follower) = match busy {
+            None => changelog::follow(config, store)?,
+            Some(_) => (Box::new(store) as Box<dyn Sink>, None),
+        };
+        let watches = follower.iter().map(|follower| follower.watch().clone()).collect();
+        let (wired, store) = serve::observe(store, readers.clone(), watches)?;
         #[cfg(feature = "kill-points")]
         let (store, feed) = (kill::Store(store), kill::Feed::start(&log.log)?);
         let accept = data.path().join(ACCEPT);
@@ -141,6 +151,7 @@ impl Running {
             server,
             log,
             readers,
+            follower,
             accept,
             #[cfg(feature = "kill-points")]
             feed,
@@ -200,6 +211,7 @@ impl Running {
             return Err(Failure::Undone("the engine is still in use: a bug".to_owned()));
         };
         let progress = engine.stop();
+        changelog::stop(self.follower);
         match (before.state, &progress.state) {
             (State::Failed(why), _) => Err(Failure::Undone(why)),
             (_, State::Failed(why)) => Err(Failure::Undone(why.clone())),

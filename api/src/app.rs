@@ -47,6 +47,23 @@ pub struct Status {
     pub checkpoint_failures: u64,
     /// Why the last one could not; none if it could.
     pub checkpoint_failed: Option<String>,
+    /// Sinks that follow the view store.
+    pub following: Vec<Following>,
+}
+
+/// A sink that follows the view store.
+#[derive(Clone, Debug)]
+pub struct Following {
+    /// Its name.
+    pub sink: String,
+    /// The epoch that it holds; none if it holds nothing, or that is not known.
+    pub epoch: Option<u64>,
+    /// It does not go on by itself.
+    pub failed: bool,
+    /// What keeps it at the moment.
+    pub trouble: Option<String>,
+    /// How often it was filled since the start.
+    pub refills: u64,
 }
 
 /// The newest checkpoint.

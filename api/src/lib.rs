@@ -32,6 +32,6 @@ pub mod server;
 mod stall;
 pub mod token;
 
-pub use app::{App, Checkpoint, Config, Parts, Status};
+pub use app::{App, Checkpoint, Config, Following, Parts, Status};
 pub use feed::{Feed, Observed};
 pub use server::Server;

@@ -11,7 +11,8 @@ use std::fmt::Write as _;
 
 use contract::log::Topic;
 use contract::records::Record;
-use contract::views::{Type, View};
+use contract::schema::row;
+use contract::views::View;
 use serde_json::{Map, Value as Json, json};
 
 use crate::routes::{Body, ROUTES, Route, Schema};
@@ -211,37 +212,6 @@ fn list(item: &Json) -> Json {
     list
 }
 
-/// A row of a view.
-fn row(view: View, without: &str) -> Json {
-    let columns = view
-        .schema()
-        .columns
-        .iter()
-        .filter(|column| column.name != without);
-    let members: Vec<(&str, Json)> = columns
-        .map(|column| {
-            let ty = match column.ty {
-                Type::Text | Type::Time => "string",
-                Type::Int => "integer",
-                Type::Bool => "boolean",
-                Type::Double => "number",
-                Type::Json => return (column.name, json!({"description": column.meaning})),
-            };
-            let ty = if column.nullable {
-                json!([ty, "null"])
-            } else {
-                json!(ty)
-            };
-            let mut schema = json!({"type": ty, "description": column.meaning});
-            if column.ty == Type::Time {
-                schema["format"] = json!("date-time");
-            }
-            (column.name, schema)
-        })
-        .collect();
-    object(&members)
-}
-
 fn schemas() -> Json {
     let mut schemas = Map::new();
     let number = || json!({"type": "integer"});
@@ -252,7 +222,7 @@ fn schemas() -> Json {
         ("detail", text()),
     ]);
     schemas.insert("Problem".to_owned(), problem);
-    let listed = |view: View, without: &str| json!({"type": "array", "items": row(view, without)});
+    let listed = |view: View, without: &str| json!({"type": "array", "items": row(view, &[without])});
     let parts = [
         ("lines", listed(View::OrderLines, "order_id")),
         ("payments", listed(View::Payments, "order_id")),
@@ -260,7 +230,7 @@ fn schemas() -> Json {
     ];
     schemas.insert(
         "Order".to_owned(),
-        json!({"allOf": [row(View::Orders, ""), object(&parts)]}),
+        json!({"allOf": [row(View::Orders, &[]), object(&parts)]}),
     );
     let balances = listed(View::Wallets, "customer_id");
     let wallet = object(&[
@@ -279,7 +249,7 @@ fn schemas() -> Json {
     schemas.insert("Product".to_owned(), shop::product());
     schemas.insert("Cart".to_owned(), shop::cart());
     for view in View::ALL {
-        schemas.insert(view.schema().name.to_owned(), row(*view, ""));
+        schemas.insert(view.schema().name.to_owned(), row(*view, &[]));
     }
     Json::Object(schemas)
 }

@@ -248,6 +248,7 @@ pub struct Replayed {
     pub seconds: f64,
     /// Of all threads together.
     pub cpu_seconds: f64,
+    /// Rows that changed.
     pub rows: u64,
 }
 

@@ -8,6 +8,7 @@
 //! accepts is valid by the schemas.
 
 mod asyncapi;
+mod rows;
 mod yaml;
 
 use serde_json::{Map, Value as Json, json};
@@ -17,6 +18,8 @@ use crate::records::{Record, object_schema};
 use crate::time::Time;
 use crate::values::{Attempts, Currency, Field, OrderId, PaymentKey, PositiveAmount, RefundId};
 use crate::words::RefundReason;
+
+pub use rows::row;
 
 /// A field of an object for [`object_schema`]: its name, its schema, whether it is required.
 type FieldSchema = (&'static str, Json, bool);
@@ -53,6 +56,10 @@ pub fn files() -> Vec<(String, String)> {
         (path, format!("{:#}\n", document(stream)))
     };
     let mut files: Vec<_> = streams.iter().map(schema).collect();
+    files.push((
+        "docs/schema/views.json".to_owned(),
+        format!("{:#}\n", rows::document()),
+    ));
     files.push((
         "docs/asyncapi.yaml".to_owned(),
         yaml::write(&asyncapi::document(&streams)),

@@ -156,17 +156,17 @@ impl Sink for Followed {
 
 /// The sink's thread. Dropped, it stops at once.
 pub struct Follower {
-    shared: Arc<Shared>,
+    watch: Watch,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Lets a sink follow `store`, which `readers` read: `make` makes it, with the rows that it may look at.
-/// At most what
-/// `limits` say waits for it.
+/// Lets a sink, called `name`, follow `store`, which `readers` read: `make` makes it, with the rows that it may look at.
+/// At most what `limits` say waits for it.
 ///
 /// # Errors
 /// If the system has no thread left.
 pub fn follow(
+    name: &str,
     store: Box<dyn Sink>,
     readers: Readers,
     limits: Limits,
@@ -174,6 +174,7 @@ pub fn follow(
 ) -> Result<(Followed, Follower), SinkError> {
     let rows = StoreRows::new(readers)?;
     let sink = make(rows.clone());
+    let name: Arc<str> = Arc::from(name);
     let shared = Arc::new(Shared {
         waiting: Mutex::new(Waiting {
             queue: FollowQueue::new(limits, None),
@@ -188,6 +189,7 @@ pub fn follow(
         shared: Arc::clone(&shared),
     };
     let mut following = Following {
+        name: Arc::clone(&name),
         sink,
         rows,
         shared: Arc::clone(&shared),
@@ -202,26 +204,48 @@ pub fn follow(
             what: format!("a thread can't be started: {error}"),
         })?;
     let thread = Some(thread);
-    Ok((followed, Follower { shared, thread }))
+    let watch = Watch { name, shared };
+    Ok((followed, Follower { watch, thread }))
+}
+
+/// Looks how far a sink is, from anywhere.
+#[derive(Clone)]
+pub struct Watch {
+    name: Arc<str>,
+    shared: Arc<Shared>,
+}
+
+impl Watch {
+    /// What the sink is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        lock(&self.shared.waiting).progress.clone()
+    }
 }
 
 impl Follower {
     /// How far it is.
     #[must_use]
-    pub fn progress(&self) -> Progress {
-        lock(&self.shared.waiting).progress.clone()
+    pub fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     /// Stops once it has come to where the store stands, or `patience` is over; how far it is then.
     #[must_use]
     pub fn stop(mut self, patience: Duration) -> Progress {
         self.end(patience);
-        self.progress()
+        self.watch.progress()
     }
 
     fn end(&mut self, patience: Duration) {
-        lock(&self.shared.waiting).stop_by = Some(Instant::now() + patience);
-        self.shared.changed.notify_all();
+        lock(&self.watch.shared.waiting).stop_by = Some(Instant::now() + patience);
+        self.watch.shared.changed.notify_all();
         if let Some(thread) = self.thread.take() {
             // A thread that panics ends the process.
             let _ = thread.join();
@@ -237,6 +261,7 @@ impl Drop for Follower {
 
 /// The thread's own.
 struct Following {
+    name: Arc<str>,
     sink: Box<dyn Sink>,
     rows: StoreRows,
     shared: Arc<Shared>,
@@ -260,9 +285,22 @@ impl Following {
                 Err(_) => (RETRY, false),
             };
             progress.failed = matches!(step, Err(SinkError::Fenced { .. } | SinkError::Refused { .. }));
+            let told = progress.trouble.take();
             progress.trouble = step.err().map(|error| error.to_string());
-            if let Some(trouble) = &progress.trouble {
-                tracing::warn!(trouble, failed = progress.failed, "a sink does not follow");
+            match &progress.trouble {
+                Some(trouble) if progress.failed => {
+                    tracing::error!(
+                        sink = &*self.name,
+                        trouble,
+                        "a sink follows no longer, and won't by itself"
+                    );
+                }
+                // Once, not at every try.
+                Some(trouble) if told != progress.trouble => {
+                    tracing::warn!(sink = &*self.name, trouble, "a sink does not follow");
+                }
+                None if told.is_some() => tracing::info!(sink = &*self.name, "a sink follows again"),
+                _ => {}
             }
             let is_over = waiting.stop_by.is_some_and(|by| is_there || Instant::now() >= by);
             if waiting.progress.failed || is_over {

@@ -133,6 +133,49 @@ fn our_own_snapshots_do_not_keep_the_log_from_being_emptied() {
 }
 
 #[test]
+fn a_patient_snapshot_lives_longer_while_the_log_has_room() {
+    let mut directory = Directory::new(VIEWS);
+    directory.config.read_ms_max = 0;
+    directory.config.checkpoint_bytes = 64 << 10;
+    directory.config.wal_bytes_max = 4 << 20;
+    let mut history = History::new(3, VIEWS, 60);
+    let mut store = directory.store();
+    store.commit(&commit_of(&[history.advance()])).unwrap();
+    let before = history.frontier().clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut snapshot = runtime
+        .block_on(store.readers().snapshot_within(600_000))
+        .unwrap();
+    while store.wal_bytes() < 1 << 20 {
+        store.commit(&commit_of(&[history.advance()])).unwrap();
+    }
+    assert_eq!(snapshot.frontier(), Some(&before));
+    let read = runtime.block_on(snapshot.scan(View::Orders, None));
+    assert!(read.is_ok(), "there is room: {:?}", read.err());
+    let mut most = 0;
+    for _ in 0..2_000 {
+        store
+            .commit(&commit_of(&[history.advance()]))
+            .expect("commits never wait for it");
+        most = most.max(store.wal_bytes());
+        if most > store.wal_bytes() {
+            break;
+        }
+    }
+    assert!(
+        store.wal_bytes() < most,
+        "the log was emptied: {most}, now {}",
+        store.wal_bytes()
+    );
+    let read = runtime.block_on(snapshot.scan(View::Orders, None));
+    assert!(
+        matches!(read, Err(ReadError::TooOld { ms_max: 600_000 })),
+        "{:?}",
+        read.err()
+    );
+}
+
+#[test]
 fn what_runs_for_too_long_is_interrupted() {
     let mut directory = Directory::new(&[View::Oversold]);
     let mut history = History::new(3, &[View::Oversold], 2_000);

@@ -54,8 +54,8 @@ impl Config {
         })
     }
 
-    /// Whether settings go together. Nothing is asked of anybody.
-    pub fn check(&self) -> Result<(), Failure> {
+    /// Whether there can be such a place. Nobody is asked.
+    pub(super) fn check_location(&self) -> Result<(), Failure> {
         let location = self.text("checkpoint.location");
         match self.bucket() {
             Some(bucket) => bucket.check().map_err(Failure::Usage),

@@ -3,6 +3,11 @@
 
 use std::net::SocketAddr;
 
+use contract::views::View;
+
+/// Stands for every view.
+pub const ALL_VIEWS: &str = "all";
+
 /// What a setting may be.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -22,6 +27,8 @@ pub enum Kind {
     Brokers,
     /// `NAME=VALUE`, with commas between, or nothing.
     Properties,
+    /// Views' names, with commas between, or [`ALL_VIEWS`], or nothing.
+    Views,
 }
 
 impl Kind {
@@ -36,6 +43,7 @@ impl Kind {
             Kind::Address => "an address or a name with a port, such as 127.0.0.1:8080".to_owned(),
             Kind::Brokers => "HOST:PORT, several with commas between, or empty".to_owned(),
             Kind::Properties => "NAME=VALUE, several with commas between, or empty".to_owned(),
+            Kind::Views => format!("names of views with commas between, {ALL_VIEWS}, or empty"),
         }
     }
 
@@ -50,6 +58,10 @@ impl Kind {
             Kind::Address => is_address(text),
             Kind::Brokers => text.is_empty() || text.split(',').all(|broker| is_address(broker.trim())),
             Kind::Properties => text.is_empty() || text.split(',').all(is_property),
+            Kind::Views => {
+                let is_view = |name: &str| View::ALL.iter().any(|view| view.schema().name == name.trim());
+                text.is_empty() || text == ALL_VIEWS || text.split(',').all(is_view)
+            }
         }
     }
 
@@ -226,6 +238,27 @@ pub const KEYS: &[Key] = &[
             "Properties of librdkafka's, which come after all of these.",
         )
     },
+    key(
+        "changelog.views",
+        Kind::Views,
+        "",
+        "Views that Kafka keeps as compacted topics too, each as kafka.topic_prefix, `view-` and its name; empty: \
+         none. Only with kafka.brokers.",
+    ),
+    key(
+        "changelog.commands",
+        Kind::Flag,
+        "true",
+        "Whether what payment providers are to be asked for goes to the topic `payment-commands`. Only with \
+         kafka.brokers.",
+    ),
+    key(
+        "changelog.partitions",
+        Kind::Number(1, 1000),
+        "1",
+        "Partitions of those topics, where they are made. With one each, who reads a topic sees a view's commits \
+         whole and in order.",
+    ),
     key(
         "timeline.heartbeat_ms",
         Kind::Number(10, 60_000),

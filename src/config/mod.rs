@@ -154,6 +154,18 @@ impl Config {
         number.expect("a number was checked when it was set")
     }
 
+    /// Whether settings go together. Nothing is asked of anybody.
+    pub fn check(&self) -> Result<(), Failure> {
+        self.check_location()?;
+        if !self.text("changelog.views").is_empty() && self.brokers().is_none() {
+            return Err(Failure::Usage(
+                "changelog.views are topics beside the log in Kafka: say kafka.brokers, or leave them out"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
     /// The data directory.
     pub fn data(&self) -> PathBuf {
         PathBuf::from(self.text("data.directory"))
@@ -330,6 +342,25 @@ mod tests {
         let shown = config.show();
         assert!(shown.contains("workers = 5  # command line"), "{shown}");
         assert!(shown.contains("in_flight_max = 4  # default"), "{shown}");
+    }
+
+    #[test]
+    fn views_are_topics_only_beside_a_log_in_kafka() {
+        let views = (
+            "MILLRACE_CHANGELOG_VIEWS".to_owned(),
+            "orders, stock_levels".to_owned(),
+        );
+        let alone = Config::load(None, [views.clone()].into_iter(), &[]).expect("they are views");
+        let said = alone.check().expect_err("there is no Kafka").to_string();
+        assert!(
+            said.contains("changelog.views") && said.contains("kafka.brokers"),
+            "{said}"
+        );
+        let brokers = ("MILLRACE_KAFKA_BROKERS".to_owned(), "localhost:9092".to_owned());
+        let beside = Config::load(None, [views, brokers].into_iter(), &[]).expect("they are settings");
+        beside.check().expect("they go together");
+        let wrong = ("MILLRACE_CHANGELOG_VIEWS".to_owned(), "orders,no_view".to_owned());
+        assert!(Config::load(None, [wrong].into_iter(), &[]).is_err());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use brokers::Brokers;
 use contract::log::{History, RawRecord, Topic};
 use generator::{Generator, Profile};
 use oracle::Oracle;
@@ -24,14 +25,11 @@ pub struct Feed {
 impl Feed {
     /// Those of a seed.
     pub fn new(shop: &Shop, seed: u64) -> Feed {
-        let mut config = Config::new(&shop.brokers);
-        let said = |name| {
-            let found = shop.environment.iter().find(|(other, _)| *other == name);
-            found.unwrap().1.clone()
-        };
+        let mut config = Config::new(Brokers::new(&shop.brokers));
+        let said = |name| shop.said(name);
         config.prefix = said("MILLRACE_KAFKA_TOPIC_PREFIX");
         config.partitions = said("MILLRACE_KAFKA_PARTITIONS").parse().unwrap();
-        config.timeout = Duration::from_secs(5);
+        config.brokers.timeout = Duration::from_secs(5);
         Feed {
             partitions: config.partitions,
             log: KafkaLog::open(config).unwrap(),

@@ -8,10 +8,15 @@
 mod common;
 
 mod bench;
+mod changelog;
 mod crashes;
 mod feed;
 mod instances;
+#[path = "../../sinks/tests/kafka/reading.rs"]
+mod reading;
 mod refused;
+
+extern crate sinks as millrace_sinks;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -54,8 +59,15 @@ impl Shop {
                 ("MILLRACE_KAFKA_PARTITIONS", partitions.to_string()),
                 // So that nobody waits long for a process that is gone.
                 ("MILLRACE_TIMELINE_HEARTBEAT_MS", "100".to_owned()),
+                ("MILLRACE_CHANGELOG_VIEWS", changelog::names()),
             ],
         }
+    }
+
+    /// What one of its settings says.
+    fn said(&self, name: &str) -> String {
+        let found = self.environment.iter().find(|(other, _)| *other == name);
+        found.unwrap().1.clone()
     }
 
     /// Starts it.
@@ -80,10 +92,12 @@ impl Shop {
         command.stdin(std::process::Stdio::null()).output().unwrap()
     }
 
-    /// Verifies it: the views are those of the log, and no audit is violated.
+    /// Verifies it, once it is stopped: the views are those of the log, no audit is violated, and the topics hold
+    /// the views.
     fn verify(&self) {
         let said = assert_well(&self.run(&["verify"]));
         assert!(said.contains(": 0 differences, 0 violated audits"), "{said}");
+        changelog::assert_topics_hold_the_views(self);
     }
 }
 

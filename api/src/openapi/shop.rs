@@ -23,7 +23,7 @@ pub(super) fn product() -> Json {
         ),
         ("rating", object(&rating())),
     ];
-    json!({"allOf": [row(View::Products, ""), object(&joined)]})
+    json!({"allOf": [row(View::Products, &[]), object(&joined)]})
 }
 
 /// A page of reviews.

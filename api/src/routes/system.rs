@@ -14,7 +14,7 @@ use sinks::read::Select;
 use streams::Trouble;
 
 use crate::answer::{Answer, of_type, plain};
-use crate::app::{App, Status};
+use crate::app::{App, Following, Status};
 use crate::metrics::Page;
 use crate::openapi;
 use crate::problem::{Kind, Problem};
@@ -47,9 +47,21 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Answer {
             "failures": status.checkpoint_failures,
             "failed": status.checkpoint_failed,
         },
+        "following": status.following.iter().map(following).collect::<Vec<_>>(),
         "unreadable": unreadable(&app),
     });
     Ok(plain(code, &answer))
+}
+
+/// How far a sink is that follows the view store. It keeps nobody waiting, whatever is wrong with it.
+fn following(sink: &Following) -> serde_json::Value {
+    json!({
+        "sink": sink.sink,
+        "epoch": sink.epoch,
+        "failed": sink.failed,
+        "trouble": sink.trouble,
+        "refills": sink.refills,
+    })
 }
 
 /// The partitions that can't be read at the moment.
@@ -205,6 +217,42 @@ fn checkpoint(status: &Status, page: &mut Page) {
     page.sample("checkpoint_failures_total", &[], status.checkpoint_failures);
 }
 
+/// Sinks that follow the view store.
+fn followed(status: &Status, page: &mut Page) {
+    type Value = fn(&Following) -> Option<u64>;
+    let samples: [(_, _, _, Value); 4] = [
+        ("sink_epoch", "gauge", "The epoch that a sink holds.", |sink| {
+            sink.epoch
+        }),
+        (
+            "sink_in_trouble",
+            "gauge",
+            "1 while something keeps a sink from following.",
+            |sink| Some(u64::from(sink.trouble.is_some())),
+        ),
+        (
+            "sink_failed",
+            "gauge",
+            "1 once a sink does not go on by itself.",
+            |sink| Some(u64::from(sink.failed)),
+        ),
+        (
+            "sink_refills_total",
+            "counter",
+            "How often a sink was filled from the view store.",
+            |sink| Some(sink.refills),
+        ),
+    ];
+    for (name, kind, help, value) in samples {
+        page.family(name, kind, help);
+        for sink in &status.following {
+            if let Some(value) = value(sink) {
+                page.sample(name, &[("sink", &sink.sink)], value);
+            }
+        }
+    }
+}
+
 fn seconds(ms: i64) -> String {
     format!("{}.{:03}", ms / 1000, ms % 1000)
 }
@@ -233,6 +281,7 @@ fn queues(app: &App, page: &mut Page) {
         app.appender.waiting_bytes(),
     );
     checkpoint(&status, page);
+    followed(&status, page);
     page.family(
         "partition_unreadable",
         "gauge",

@@ -34,7 +34,7 @@ struct Filling {
 /// Writes the prelude and so many orders.
 pub fn fill(topics: &Topics, orders: u64, stop: &AtomicBool) -> Result<Made, String> {
     let failed = |error: streams::LogError| error.to_string();
-    let mut config = Config::new(topics.brokers());
+    let mut config = Config::new(topics.brokers().clone());
     config.prefix = topics.prefix("log");
     config.group = topics.prefix("log");
     config.partitions = PARTITIONS;

@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::process::{cpu_seconds, forget_peak, peak_bytes};
+use crate::process::cpu_seconds;
 use crate::replay::{Made, Replayed, decode, replay};
 use crate::scratch::Scratch;
 use crate::{Figure, Settings};
@@ -82,17 +82,6 @@ fn log(
         figure("log records", records, "records"),
         figure("workers", workers as f64, "workers"),
     ];
-    progress("(c) reading and decoding")?;
-    let read = measured(|| decode(&made).map(drop))?;
-    progress("(d) checkout alone")?;
-    let alone = measured(|| alone::decide(&made))?;
-    progress("(d) all jobs")?;
-    forget_peak();
-    let all = replay(&made, None, workers)?;
-    let peak_of_all = peak("(d) all jobs: peak memory");
-    progress("(e) all jobs into SQLite")?;
-    let stored = into_store(&made, workers, orders)?;
-    // Last, since its large queues would count as memory of the others'.
     let mut ceiling = 0.0_f64;
     for way in plain::WAYS {
         let what = format!("(b) plain consumer, {}", way.what);
@@ -102,11 +91,17 @@ fn log(
         figures.extend(of(&what, &read, records));
     }
     figures.push(figure("(b) ceiling: the best of these", ceiling, "records/s"));
+    progress("(c) reading and decoding")?;
+    let read = measured(|| decode(&made).map(drop))?;
     figures.extend(of("(c) read and decoded", &read, records));
+    progress("(d) checkout alone")?;
+    let alone = measured(|| alone::decide(&made))?;
     figures.extend(job("(d) checkout alone", &alone, records, ceiling));
+    progress("(d) all jobs")?;
+    let all = replay(&made, None, workers)?;
     figures.extend(job("(d) all jobs", &all, records, ceiling));
-    figures.push(peak_of_all);
-    figures.extend(stored);
+    progress("(e) all jobs into SQLite")?;
+    figures.extend(into_store(&made, workers, orders)?);
     Ok(figures)
 }
 
@@ -142,7 +137,6 @@ fn job(what: &str, took: &Replayed, records: f64, ceiling: f64) -> Vec<Figure> {
 fn into_store(made: &Made, workers: usize, orders: u64) -> Result<Vec<Figure>, String> {
     let directory = Scratch::new()?;
     let path: &Path = &directory.path().join("views.sqlite");
-    forget_peak();
     let replayed = replay(made, Some(path), workers)?;
     let records = made.records as f64;
     let what = "(e) all jobs into SQLite";
@@ -152,15 +146,9 @@ fn into_store(made: &Made, workers: usize, orders: u64) -> Result<Vec<Figure>, S
         orders as f64 / replayed.seconds,
         "orders/s",
     ));
-    figures.push(peak(&format!("{what}: peak memory")));
     Ok(figures)
 }
 
 fn figure(metric: &str, value: f64, unit: &'static str) -> Figure {
     Figure::new("kafka", metric, value, unit)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "memory is far below 2^52 bytes")]
-fn peak(metric: &str) -> Figure {
-    figure(metric, peak_bytes().unwrap_or(0) as f64 / 1e6, "MB")
 }

@@ -1,7 +1,6 @@
 //! Topics of a run's own, gone afterwards.
 
-use std::time::Duration;
-
+use brokers::Brokers;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
@@ -10,20 +9,17 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use crate::client::block_on;
 use crate::now_ms;
 
-/// The longest that brokers are waited for.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
 /// All topics whose names begin with [`Topics::prefix`]; removed when this goes.
 pub struct Topics {
-    brokers: String,
+    brokers: Brokers,
     prefix: String,
 }
 
 impl Topics {
     /// A prefix that nobody else has.
-    pub fn new(brokers: &str) -> Result<Topics, String> {
+    pub fn new(addresses: &str) -> Result<Topics, String> {
         let topics = Topics {
-            brokers: brokers.to_owned(),
+            brokers: Brokers::new(addresses),
             prefix: format!("millrace-bench-{}-{}", std::process::id(), now_ms()),
         };
         topics.found()?;
@@ -31,7 +27,7 @@ impl Topics {
     }
 
     /// Where they are.
-    pub fn brokers(&self) -> &str {
+    pub fn brokers(&self) -> &Brokers {
         &self.brokers
     }
 
@@ -42,16 +38,16 @@ impl Topics {
 
     /// A client's settings.
     pub fn client(&self) -> ClientConfig {
-        let mut client = ClientConfig::new();
-        client.set("bootstrap.servers", &self.brokers);
-        client
+        self.brokers.client("millrace-bench", &[])
     }
 
     /// Those that are there.
     fn found(&self) -> Result<Vec<String>, String> {
-        let failed = |error| format!("Kafka at {} does not answer: {error}", self.brokers);
+        let failed = |error| format!("Kafka at {} does not answer: {error}", self.brokers.addresses);
         let consumer: BaseConsumer = self.client().create().map_err(failed)?;
-        let metadata = consumer.fetch_metadata(None, TIMEOUT).map_err(failed)?;
+        let metadata = consumer
+            .fetch_metadata(None, self.brokers.timeout)
+            .map_err(failed)?;
         let names = metadata.topics().iter().map(|topic| topic.name().to_owned());
         Ok(names.filter(|name| name.starts_with(&self.prefix)).collect())
     }
@@ -64,7 +60,7 @@ impl Topics {
         }
         let admin: AdminClient<DefaultClientContext> =
             self.client().create().map_err(|error| error.to_string())?;
-        let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+        let options = AdminOptions::new().request_timeout(Some(self.brokers.timeout));
         let groups = ["log", "live"].map(|log| self.prefix(log));
         let groups = groups.each_ref().map(String::as_str);
         block_on(async {
@@ -82,8 +78,8 @@ impl Topics {
 impl Drop for Topics {
     fn drop(&mut self) {
         if let Err(why) = self.remove() {
-            let Topics { brokers, prefix } = self;
-            eprintln!("the topics {prefix}.* at {brokers} were not all removed: {why}");
+            let (prefix, at) = (&self.prefix, &self.brokers.addresses);
+            eprintln!("the topics {prefix}.* at {at} were not all removed: {why}");
         }
     }
 }

@@ -95,7 +95,6 @@ impl Producing {
         let mut client = topics.client();
         client.set("acks", "all");
         client.set("linger.ms", "1");
-        client.set("socket.nagle.disable", "true");
         let producer = client.create_with_context(acknowledged.clone());
         Ok(Producing {
             producer: producer.map_err(|error| format!("a producer: {error}"))?,
@@ -224,7 +223,7 @@ fn due(start: Instant, number: usize, rate: f64) -> Instant {
 /// When the brokers took each epoch's binding, in milliseconds since 1970.
 fn bound(topics: &Topics, prefix: &str) -> Result<BTreeMap<u64, i64>, String> {
     let failed = |error: streams::LogError| error.to_string();
-    let mut config = Config::new(topics.brokers());
+    let mut config = Config::new(topics.brokers().clone());
     (config.prefix, config.read_only) = (prefix.to_owned(), true);
     let log = KafkaLog::open(config).map_err(failed)?;
     let mut reader = log.read(timeline::TOPIC, 0, 0).map_err(failed)?;
@@ -259,7 +258,7 @@ pub fn measure(
     let orders = orders(warm_up + count_in(lasts).max(1));
     let directory = Scratch::new()?;
     let prefix = topics.prefix("live");
-    let server = Serving::millrace_on_kafka(directory.path(), topics.brokers(), &prefix)?;
+    let server = Serving::millrace_on_kafka(directory.path(), &topics.brokers().addresses, &prefix)?;
     let producing = Producing::new(topics, &prefix, orders.len())?;
     let mut prelude = Mix::default();
     prelude.prelude();

@@ -1,8 +1,10 @@
-//! The AsyncAPI 3.0 document: a channel for each stream, with its key, its header and its messages.
+//! The AsyncAPI 3.0 document: a channel for each stream, with its key, its header and its messages, and one for
+//! each view, which may be kept as a topic.
 
 use serde_json::{Map, Value as Json, json};
 
-use super::Stream;
+use super::{Stream, rows};
+use crate::views::View;
 
 /// The whole document.
 pub(super) fn document(streams: &[Stream]) -> Json {
@@ -25,6 +27,17 @@ pub(super) fn document(streams: &[Stream]) -> Json {
             messages.insert(kind.name.to_owned(), message(stream, kind.name, kind.meaning));
         }
     }
+    for view in View::ALL {
+        let (name, id) = (view.schema().name, format!("view_{}", view.schema().name));
+        channels.insert(id.clone(), channel_of_view(name, &id));
+        let operation = json!({
+            "action": "send",
+            "summary": "Where `changelog.views` names it.",
+            "channel": {"$ref": format!("#/channels/{id}")},
+        });
+        operations.insert(format!("write_{id}"), operation);
+        messages.insert(id, message_of_view(*view));
+    }
     json!({
         "asyncapi": "3.0.0",
         "info": {
@@ -45,7 +58,10 @@ pub(super) fn document(streams: &[Stream]) -> Json {
         }},
         "channels": channels,
         "operations": operations,
-        "components": {"messages": messages, "messageTraits": {"traced": {"headers": headers()}}},
+        "components": {
+            "messages": messages,
+            "messageTraits": {"traced": {"headers": headers()}, "committed": {"headers": epoch()}},
+        },
     })
 }
 
@@ -83,6 +99,39 @@ fn message(stream: &Stream, kind: &str, meaning: &str) -> Json {
     };
     message["bindings"] = json!({"kafka": {"key": key, "bindingVersion": "0.5.0"}});
     message
+}
+
+fn channel_of_view(name: &str, id: &str) -> Json {
+    json!({
+        "address": format!("view-{name}"),
+        "description": format!("The rows of the view `{name}`: the last one under a key counts, and null removes it."),
+        "messages": {id: {"$ref": format!("#/components/messages/{id}")}},
+        "bindings": {"kafka": {
+            "topic": format!("view-{name}"),
+            "topicConfiguration": {"cleanup.policy": ["compact"]},
+            "bindingVersion": "0.5.0",
+        }},
+    })
+}
+
+fn message_of_view(view: View) -> Json {
+    let name = view.schema().name;
+    let mut key = rows::key(view);
+    key["description"] = json!("As JSON.");
+    json!({
+        "name": format!("view_{name}"),
+        "summary": "A row, or null: it is gone.",
+        "traits": [{"$ref": "#/components/messageTraits/committed"}],
+        "payload": {"oneOf": [{"$ref": format!("./schema/views.json#/$defs/{name}")}, {"type": "null"}]},
+        "bindings": {"kafka": {"key": key, "bindingVersion": "0.5.0"}},
+    })
+}
+
+fn epoch() -> Json {
+    json!({
+        "type": "object",
+        "properties": {"epoch": {"type": "string", "description": "The epoch of the commit that wrote it."}},
+    })
 }
 
 fn headers() -> Json {

@@ -13,6 +13,9 @@ use crate::sqlite::read::last_key;
 use crate::sqlite::{ReadError, Readers, Snapshot};
 use crate::{Frontier, SinkError};
 
+/// The longest that a sink is filled from one moment of the store. What it commits takes much less.
+const MOMENT_MS_MAX: u64 = 600_000;
+
 /// The view store's rows at one moment.
 #[derive(Clone)]
 pub struct StoreRows(Arc<Mutex<Moment>>);
@@ -55,7 +58,7 @@ impl StoreRows {
             if let Some(old) = snapshot.take() {
                 old.end().await;
             }
-            readers.snapshot().await
+            readers.snapshot_within(MOMENT_MS_MAX).await
         });
         let found = snapshot.insert(found.map_err(|error| unread(&error))?);
         Ok(found.frontier().cloned())

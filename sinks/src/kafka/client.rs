@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use brokers::{Ear, ms};
 use contract::log::Epoch;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message as _, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::Config;
@@ -51,88 +52,76 @@ pub(super) fn fault(what: &str, error: &KafkaError) -> Fault {
     }
 }
 
-fn ms(duration: Duration) -> String {
-    duration.as_millis().to_string()
-}
-
-/// What all clients have in common.
-fn client(config: &Config) -> ClientConfig {
-    let mut client = ClientConfig::new();
-    client.set("bootstrap.servers", &config.brokers);
-    client.set("client.id", format!("millrace-{}", config.name));
-    client.set("allow.auto.create.topics", "false");
-    client.set("socket.keepalive.enable", "true");
-    client.set("socket.nagle.disable", "true");
-    client.set("reconnect.backoff.ms", "50");
-    client.set("reconnect.backoff.max.ms", "1000");
-    client.set(
-        "socket.timeout.ms",
-        ms(config.timeout.max(Duration::from_secs(1))),
-    );
-    client
-}
-
-fn finished(config: &Config, mut client: ClientConfig) -> ClientConfig {
-    for (name, value) in &config.properties {
-        client.set(name, value);
+/// With what the client had to say of it.
+fn heard(fault: Fault, ear: &Ear) -> Fault {
+    match fault {
+        Fault::Passing(what) => Fault::Passing(what + &ear.complaints.last()),
+        other => other,
     }
-    client
+}
+
+/// A client of the sink's, tuned.
+fn client(config: &Config, tuned: &[(&str, String)]) -> ClientConfig {
+    config.brokers.client(&format!("millrace-{}", config.name), tuned)
 }
 
 /// A client for administration.
 pub(super) fn administering(config: &Config) -> ClientConfig {
-    finished(config, client(config))
+    client(config, &[])
 }
 
 fn writing(config: &Config) -> ClientConfig {
-    let mut client = client(config);
-    let id = format!("{}millrace-{}", config.prefix, config.name);
-    client.set("transactional.id", id);
-    client.set("transaction.timeout.ms", ms(config.transaction_timeout));
-    client.set(
-        "message.timeout.ms",
-        ms(config.timeout.min(config.transaction_timeout)),
-    );
-    client.set("message.max.bytes", RECORD_BYTES_MAX.to_string());
-    client.set("queue.buffering.max.kbytes", "65536");
-    client.set("linger.ms", "5");
-    client.set("compression.type", "lz4");
-    // Where clients in Java put a key.
-    client.set("partitioner", "murmur2_random");
-    finished(config, client)
+    let text = str::to_owned;
+    let message_timeout = config.brokers.timeout.min(config.transaction_timeout);
+    let tuned = [
+        (
+            "transactional.id",
+            format!("{}millrace-{}", config.prefix, config.name),
+        ),
+        ("transaction.timeout.ms", ms(config.transaction_timeout)),
+        ("message.timeout.ms", ms(message_timeout)),
+        ("message.max.bytes", RECORD_BYTES_MAX.to_string()),
+        ("queue.buffering.max.kbytes", text("65536")),
+        ("linger.ms", text("5")),
+        ("compression.type", text("lz4")),
+        // Where clients in Java put a key.
+        ("partitioner", text("murmur2_random")),
+    ];
+    client(config, &tuned)
 }
 
 fn reading(config: &Config) -> ClientConfig {
-    let mut client = client(config);
-    client.set("group.id", format!("millrace-{}", config.name));
-    client.set("enable.auto.commit", "false");
-    client.set("enable.auto.offset.store", "false");
-    client.set("enable.partition.eof", "true");
-    client.set("isolation.level", "read_committed");
-    client.set("auto.offset.reset", "error");
-    client.set("fetch.wait.max.ms", "20");
-    finished(config, client)
+    let text = str::to_owned;
+    let tuned = [
+        ("group.id", format!("millrace-{}", config.name)),
+        ("enable.auto.commit", text("false")),
+        ("enable.auto.offset.store", text("false")),
+        ("enable.partition.eof", text("true")),
+        ("isolation.level", text("read_committed")),
+        ("auto.offset.reset", text("error")),
+        ("fetch.wait.max.ms", text("20")),
+    ];
+    client(config, &tuned)
 }
 
 /// Writes in transactions.
 pub(super) struct Writer {
     /// Has a thread of its own that hears what became of records: a transaction's end waits for that.
-    producer: ThreadedProducer<DefaultProducerContext>,
+    producer: ThreadedProducer<Ear>,
     timeout: Duration,
 }
 
 impl Writer {
     /// Fences off whoever wrote under our transactional id, and waits until what they left is settled.
     pub(super) fn begin(config: &Config) -> Result<Writer, Fault> {
+        let timeout = config.brokers.timeout;
+        let ear = config.brokers.ear();
         let producer: ThreadedProducer<_> = writing(config)
-            .create()
+            .create_with_context(ear.clone())
             .map_err(|error| fault("making a producer", &error))?;
-        let begun = producer.init_transactions(config.timeout);
-        begun.map_err(|error| fault("beginning transactions", &error))?;
-        Ok(Writer {
-            producer,
-            timeout: config.timeout,
-        })
+        let begun = producer.init_transactions(timeout);
+        begun.map_err(|error| heard(fault("beginning transactions", &error), &ear))?;
+        Ok(Writer { producer, timeout })
     }
 
     /// Does `write` in a transaction. If it fails before its end, it is taken back.
@@ -207,7 +196,7 @@ impl Writer {
 }
 
 /// How many partitions a topic has; waits until its brokers know it.
-fn partitions(consumer: &BaseConsumer, topic: &str, timeout: Duration) -> Result<Vec<i32>, Fault> {
+fn partitions(consumer: &BaseConsumer<Ear>, topic: &str, timeout: Duration) -> Result<Vec<i32>, Fault> {
     let since = Instant::now();
     loop {
         let metadata = consumer.fetch_metadata(Some(topic), timeout);
@@ -239,13 +228,19 @@ pub(super) fn read(
 ) -> Result<bool, Fault> {
     let what = format!("reading {topic}");
     let failed = |error: &KafkaError| fault(&what, error);
-    let consumer: BaseConsumer = reading(config).create().map_err(|error| failed(&error))?;
-    let mut open = partitions(&consumer, topic, config.timeout)?;
+    let ear = config.brokers.ear();
+    let consumer = ear.consumer(&reading(config)).map_err(|error| failed(&error))?;
+    // A token is asked for before anything else can be.
+    Ear::listen(&consumer);
+    let mut open = partitions(&consumer, topic, config.brokers.timeout).map_err(|fault| {
+        Ear::listen(&consumer);
+        heard(fault, &ear)
+    })?;
     let mut list = TopicPartitionList::new();
     let mut trimmed = false;
     for partition in &open {
         let (low, _) = consumer
-            .fetch_watermarks(topic, *partition, config.timeout)
+            .fetch_watermarks(topic, *partition, config.brokers.timeout)
             .map_err(|error| failed(&error))?;
         trimmed |= low > 0;
         let added = list.add_partition_offset(topic, *partition, Offset::Beginning);
@@ -260,8 +255,8 @@ pub(super) fn read(
                 each(message.key().unwrap_or_default(), message.payload());
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => open.retain(|other| *other != partition),
-            Some(Err(error)) if since.elapsed() > config.timeout => return Err(failed(&error)),
-            None if since.elapsed() > config.timeout => {
+            Some(Err(error)) if since.elapsed() > config.brokers.timeout => return Err(failed(&error)),
+            None if since.elapsed() > config.brokers.timeout => {
                 return Err(Fault::Passing(format!("{what}: nobody answers")));
             }
             Some(Err(_)) | None => {}

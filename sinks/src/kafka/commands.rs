@@ -1,9 +1,9 @@
 //! Commands to payment providers, as the contract's `payment-commands` has them.
 
-use contract::delta::Change;
+use contract::delta::{Change, Op};
 use contract::json::write_str;
 use contract::value::ValueRef;
-use contract::views::payment_commands as c;
+use contract::views::{View, payment_commands as c};
 
 /// A `confirm`'s members.
 const CONFIRM: &[(&str, usize)] = &[
@@ -26,15 +26,28 @@ const REFUND: &[(&str, usize)] = &[
     ("idempotency_key", c::idempotency_key),
 ];
 
-/// The values of a whole row of `payment_commands`.
-fn values<'a>(row: &Change<'a>) -> Vec<ValueRef<'a>> {
-    let columns = contract::delta::row(contract::views::View::PaymentCommands, row.column_bytes());
-    row.key().chain(columns.map(|(_, value)| value)).collect()
+/// The values of a whole row of `payment_commands`: the key that a change has, and the columns after it.
+fn values<'a>(change: &Change<'a>, columns: &'a [u8]) -> Vec<ValueRef<'a>> {
+    let columns = contract::delta::row(View::PaymentCommands, columns);
+    change.key().chain(columns.map(|(_, value)| value)).collect()
 }
 
-/// Key and value of the record for a whole row; `None`: it is no row that a job writes.
-pub(super) fn record(row: &Change<'_>) -> Option<(String, String)> {
-    let values = values(row);
+/// Whether a command is issued by a change: as its row appears, and whenever it is issued again. The job
+/// patches a row only as either is so or an answer came.
+pub(super) fn is_issued(change: &Change<'_>) -> bool {
+    match change.op {
+        Op::Upsert => true,
+        Op::Patch => change
+            .columns()
+            .any(|(column, value)| (column, value) == (c::answered, ValueRef::Bool(false))),
+        Op::Delete => false,
+    }
+}
+
+/// Key and value of the record for a row with these columns after its key; `None`: it is no row that a job
+/// writes.
+pub(super) fn record(change: &Change<'_>, columns: &[u8]) -> Option<(String, String)> {
+    let values = values(change, columns);
     let ValueRef::Text(kind) = *values.get(c::kind)? else {
         return None;
     };
@@ -61,12 +74,33 @@ pub(super) fn record(row: &Change<'_>) -> Option<(String, String)> {
     Some((order.to_owned(), out))
 }
 
-/// A row's idempotency key, and whether the provider has answered.
-pub(super) fn identity(row: &Change<'_>) -> (String, bool) {
-    let values = values(row);
-    let key = match values.first() {
-        Some(ValueRef::Text(key)) => (*key).to_owned(),
-        _ => String::new(),
-    };
-    (key, values.get(c::answered) == Some(&ValueRef::Bool(true)))
+/// A row as a refill looks at it.
+pub(super) struct Found {
+    /// Its idempotency key.
+    pub key: String,
+    /// How often it was issued.
+    pub issued: u64,
+    /// Whether the provider has answered.
+    pub answered: bool,
+}
+
+impl Found {
+    /// What a whole row says.
+    pub(super) fn of(row: &Change<'_>) -> Found {
+        let values = values(row, row.column_bytes());
+        let key = match values.first() {
+            Some(ValueRef::Text(key)) => (*key).to_owned(),
+            _ => String::new(),
+        };
+        let issued = match values.get(c::issued) {
+            Some(ValueRef::Int(issued)) => u64::try_from(*issued).unwrap_or(0),
+            _ => 0,
+        };
+        let answered = values.get(c::answered) == Some(&ValueRef::Bool(true));
+        Found {
+            key,
+            issued,
+            answered,
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! | topic | key | value |
 //! |---|---|---|
 //! | `PREFIXview-NAME` (compacted) | the row's key, an object | the row as REST shows it; null: it is gone |
-//! | `PREFIXpayment-commands` | the order's id | `confirm` or `refund`, once a row of `payment_commands` |
+//! | `PREFIXpayment-commands` | the order's id | `confirm` or `refund`, whenever one is issued |
 //! | `PREFIXmillrace-frontier` (compacted) | the sink's name | where the sink stands |
 //!
 //! Each record has the header `epoch`: that of the commit which wrote it. The keys are those of
@@ -32,12 +32,14 @@
 //!
 //! # Guarantees
 //! - Those of [`Sink`].
-//! - A command is written once: as its row appears, or at a refill if the topic has none of its key.
+//! - A command is written as its row appears, and again whenever it is issued again without an answer
+//!   (a redrive), under the same idempotency key. At a refill what the topic lacks of that is written.
 //!
 //! # Non-guarantees
 //! - Epochs that wait are committed together: of a row that changed twice meanwhile the last value is seen.
 //! - A process that was fenced off, whose generation is not older, takes the topics back. What it then
 //!   writes goes on from the frontier that it finds: nothing is doubled; but two get in each other's way.
+//! - Issues of one command that are committed together go out as one; a refill may make up for them.
 //! - Of commands that were removed from their topic (its retention is for ever) a refill repeats those
 //!   without an answer. Their idempotency keys are the same.
 
@@ -49,6 +51,7 @@ mod writing;
 
 use std::time::Duration;
 
+use brokers::Brokers;
 use contract::delta::Delta;
 use contract::views::View;
 
@@ -62,8 +65,8 @@ use crate::{Commit, Frontier, Hold, Sink, SinkError};
 /// Where Kafka is, and what goes there.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Brokers to begin with: `HOST:PORT`, several with commas between.
-    pub brokers: String,
+    /// How its brokers are reached. A refill takes as many requests as it needs.
+    pub brokers: Brokers,
     /// What all topics' names begin with.
     pub prefix: String,
     /// The sink's name: its key in the topic of frontiers, and with the prefix its transactional id.
@@ -76,30 +79,24 @@ pub struct Config {
     pub partitions: u32,
     /// Replicas of a topic that is made; 0: what the brokers do by default.
     pub replication: u16,
-    /// The longest that a request is waited for.
-    pub timeout: Duration,
     /// When brokers take a transaction back whose writer says nothing more. Meanwhile nobody reads on. A
     /// refill must be through by then.
     pub transaction_timeout: Duration,
-    /// Properties of librdkafka's for all clients, such as those of TLS and SASL.
-    pub properties: Vec<(String, String)>,
 }
 
 impl Config {
-    /// Some views and the commands, at the brokers at `brokers`, everything else as usual.
+    /// Some views and the commands, at `brokers`, everything else as usual.
     #[must_use]
-    pub fn new(brokers: &str, views: &[View]) -> Config {
+    pub fn new(brokers: Brokers, views: &[View]) -> Config {
         Config {
-            brokers: brokers.to_owned(),
+            brokers,
             prefix: String::new(),
             name: "changelog".to_owned(),
             views: views.to_vec(),
             commands: true,
             partitions: 1,
             replication: 0,
-            timeout: Duration::from_secs(10),
-            transaction_timeout: Duration::from_secs(300),
-            properties: Vec::new(),
+            transaction_timeout: Duration::from_secs(600),
         }
     }
 }

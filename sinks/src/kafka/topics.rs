@@ -1,13 +1,13 @@
 //! The sink's topics: what they are called, how they are made, what they hold.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
+use brokers::Ear;
 use contract::delta::Change;
 use contract::views::View;
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResourceResult, NewTopic, ResourceSpecifier, TopicReplication,
 };
-use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -88,10 +88,10 @@ impl Topics {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let runtime = runtime.map_err(|error| Fault::Passing(error.to_string()))?;
-        let admin: AdminClient<DefaultClientContext> = administering(&self.config)
-            .create()
+        let admin: AdminClient<Ear> = administering(&self.config)
+            .create_with_context(self.config.brokers.ear())
             .map_err(|error| fault("making an administrator", &error))?;
-        let timeout = Some(self.config.timeout);
+        let timeout = Some(self.config.brokers.timeout);
         let options = AdminOptions::new()
             .request_timeout(timeout)
             .operation_timeout(timeout);
@@ -168,7 +168,9 @@ impl Topics {
                 let said: Option<serde_json::Value> =
                     value.and_then(|value| serde_json::from_slice(value).ok());
                 let key = said.as_ref().and_then(|said| said["idempotency_key"].as_str());
-                held.commands.extend(key.map(str::to_owned));
+                if let Some(key) = key {
+                    *held.commands.entry(key.to_owned()).or_default() += 1;
+                }
             })?;
         }
         Ok(held)
@@ -201,8 +203,8 @@ fn check(
 pub(super) struct Held {
     /// By key the fingerprint of the value.
     rows: Vec<(View, HashMap<String, u128>)>,
-    /// By idempotency key.
-    commands: HashSet<String>,
+    /// How many there are of each idempotency key.
+    commands: HashMap<String, u64>,
     /// Commands were removed from the beginning.
     trimmed: bool,
 }
@@ -217,9 +219,11 @@ impl Held {
 
     /// Whether a row's command is still to be written.
     pub(super) fn lacks_command(&self, row: &Change<'_>) -> bool {
-        let (key, answered) = commands::identity(row);
-        let is_past = answered && self.trimmed;
-        !is_past && !self.commands.contains(&key)
+        let row = commands::Found::of(row);
+        match self.commands.get(&row.key) {
+            None => !(row.answered && self.trimmed),
+            Some(held) => !row.answered && *held < row.issued,
+        }
     }
 
     /// The keys that were not taken out, in order.

@@ -46,9 +46,14 @@ impl Parts<'_> {
     pub(super) fn changes(&mut self, delta: &Delta) -> Result<(), Failure> {
         let view = delta.view();
         if self.config.commands && view == View::PaymentCommands {
-            // The job writes a row whole when it appears, and patches it from then on.
-            for change in delta.changes().filter(|change| change.op == Op::Upsert) {
-                self.command(&change)?;
+            for change in delta.changes().filter(commands::is_issued) {
+                match change.op {
+                    Op::Upsert => self.command(&change, change.column_bytes())?,
+                    _ => {
+                        let row = self.whole_row(view, &change)?;
+                        self.command(&change, &row)?;
+                    }
+                }
             }
         }
         if !self.config.views.contains(&view) {
@@ -64,16 +69,19 @@ impl Parts<'_> {
                     self.send(&topic, &key, Some(&self.line))?;
                 }
                 Op::Patch => {
-                    let found = self.whole.row(self.frontier.epoch, view, &change)?;
-                    let Some(row) = found else {
-                        return Err(self.missing(view, &key));
-                    };
+                    let row = self.whole_row(view, &change)?;
                     text::row(&mut self.line, view, &change, &row);
                     self.send(&topic, &key, Some(&self.line))?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// The columns after the key of a row that was patched.
+    fn whole_row(&mut self, view: View, patch: &Change<'_>) -> Result<Vec<u8>, Failure> {
+        let found = self.whole.row(self.frontier.epoch, view, patch)?;
+        found.ok_or_else(|| self.missing(view, &text::key(view, patch)))
     }
 
     fn missing(&self, view: View, key: &str) -> Failure {
@@ -84,8 +92,8 @@ impl Parts<'_> {
         })
     }
 
-    fn command(&self, change: &Change<'_>) -> Result<(), Failure> {
-        let Some((order, value)) = commands::record(change) else {
+    fn command(&self, change: &Change<'_>, columns: &[u8]) -> Result<(), Failure> {
+        let Some((order, value)) = commands::record(change, columns) else {
             let key = text::key(View::PaymentCommands, change);
             return Err(self.missing(View::PaymentCommands, &key));
         };
@@ -98,7 +106,7 @@ impl Parts<'_> {
         for change in delta.changes() {
             let is_command = self.config.commands && view == View::PaymentCommands;
             if is_command && held.lacks_command(&change) {
-                self.command(&change)?;
+                self.command(&change, change.column_bytes())?;
             }
             if !self.config.views.contains(&view) {
                 continue;

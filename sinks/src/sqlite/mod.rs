@@ -303,6 +303,7 @@ impl Sink for SqliteViews {
     }
 
     fn commit(&mut self, commit: &Commit) -> Result<(), SinkError> {
+        self.give_up_old();
         let before = self.with(async |connection, parts| {
             parts
                 .wal
@@ -370,9 +371,15 @@ impl Sink for SqliteViews {
 }
 
 impl SqliteViews {
+    /// Ends snapshots that are too old; the sooner the fuller the write-ahead log is.
+    fn give_up_old(&self) {
+        let pressed = self.wal_bytes() >= self.config.wal_bytes_max / 2;
+        self.readers.give_up_old(pressed);
+    }
+
     /// Keeps the write-ahead log short. What was committed counts, whether or not this succeeds.
     fn tidy(&mut self) {
-        self.readers.give_up_old();
+        self.give_up_old();
         let tidied =
             self.with(async |connection, parts| parts.wal.after_commit(connection, parts.config).await);
         if let Err(error) = tidied {

@@ -5,7 +5,8 @@
 //! # Guarantees
 //! - All that a [`Snapshot`] shows belongs to the epoch of its frontier.
 //! - A snapshot that is older than `read_ms_max` is given up, so that it does not keep the file's write-ahead
-//!   log from being emptied: what runs is interrupted, and what idles is closed by the next commit.
+//!   log from being emptied: what runs is interrupted, and what idles is closed by the next commit. One that
+//!   was asked for with more patience lives longer while that log has room.
 //! - A file that somebody edited yields an error that names the column, never a wrong value.
 
 use std::path::PathBuf;
@@ -73,6 +74,15 @@ struct Open {
 /// A connection in use: taken away when its snapshot is too old.
 type Lent = tokio::sync::Mutex<Option<Open>>;
 
+/// What is known of a snapshot that somebody holds.
+struct Held {
+    /// Until when it may live while the write-ahead log has no room.
+    pressed_ms: u64,
+    /// Its connection's.
+    deadline_ms: Arc<AtomicU64>,
+    lent: Weak<Lent>,
+}
+
 struct Shared {
     path: PathBuf,
     views: Vec<View>,
@@ -80,7 +90,7 @@ struct Shared {
     started: Instant,
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<Open>>,
-    lent: Mutex<Vec<(u64, Weak<Lent>)>>,
+    held: Mutex<Vec<Held>>,
     cache: Cache,
 }
 
@@ -94,6 +104,7 @@ pub const SCAN_ROWS: usize = 2_000;
 /// The views at one epoch.
 pub struct Snapshot {
     shared: Arc<Shared>,
+    ms_max: u64,
     lent: Arc<Lent>,
     frontier: Option<Frontier>,
     _permit: OwnedSemaphorePermit,
@@ -167,7 +178,7 @@ impl Readers {
             started: Instant::now(),
             permits: Arc::new(Semaphore::new(config.readers.max(1))),
             idle: Mutex::default(),
-            lent: Mutex::default(),
+            held: Mutex::default(),
             cache: Cache::new(config.row_cache_bytes),
         }))
     }
@@ -188,14 +199,17 @@ impl Readers {
     }
 
     /// Takes the connections of snapshots that are too old away from those who hold them idle. What runs is
-    /// interrupted by its connection.
-    pub(super) fn give_up_old(&self) {
+    /// interrupted by its connection. With `pressed` nobody's patience counts.
+    pub(super) fn give_up_old(&self, pressed: bool) {
         let now = self.0.now_ms();
-        lock(&self.0.lent).retain(|(deadline, lent)| {
-            let Some(lent) = lent.upgrade() else {
+        lock(&self.0.held).retain(|held| {
+            let Some(lent) = held.lent.upgrade() else {
                 return false;
             };
-            if now < *deadline {
+            if pressed {
+                held.deadline_ms.fetch_min(held.pressed_ms, Ordering::Relaxed);
+            }
+            if now < held.deadline_ms.load(Ordering::Relaxed) {
                 return true;
             }
             match lent.try_lock() {
@@ -208,8 +222,8 @@ impl Readers {
         });
     }
 
-    /// A connection that nobody uses, and until when it may be used.
-    async fn take(&self) -> Result<(Open, u64, OwnedSemaphorePermit), ReadError> {
+    /// A connection that nobody uses, for so many milliseconds.
+    async fn take(&self, ms_max: u64) -> Result<(Open, OwnedSemaphorePermit), ReadError> {
         let shared = &self.0;
         let permit = Arc::clone(&shared.permits).acquire_owned().await;
         let permit = permit.expect("the semaphore is never closed");
@@ -218,9 +232,9 @@ impl Readers {
             Some(open) => open,
             None => shared.connect().await?,
         };
-        let deadline = shared.now_ms().saturating_add(shared.read_ms_max);
+        let deadline = shared.now_ms().saturating_add(ms_max);
         open.deadline_ms.store(deadline, Ordering::Relaxed);
-        Ok((open, deadline, permit))
+        Ok((open, permit))
     }
 
     /// The rows of statements that leave no transaction open, if they succeed.
@@ -229,7 +243,7 @@ impl Readers {
         sql: impl SqlSafeStr,
         arguments: SqliteArguments,
     ) -> Result<Vec<SqliteRow>, ReadError> {
-        let (mut open, _, _permit) = self.take().await?;
+        let (mut open, _permit) = self.take(self.0.read_ms_max).await?;
         let found = query_with(sql, arguments).fetch_all(&mut open.inner).await;
         let found = found.map_err(|error| self.0.error(&error))?;
         open.deadline_ms.store(u64::MAX, Ordering::Relaxed);
@@ -247,8 +261,17 @@ impl Readers {
     /// # Errors
     /// If the file can't be read.
     pub async fn snapshot(&self) -> Result<Snapshot, ReadError> {
+        self.snapshot_within(self.0.read_ms_max).await
+    }
+
+    /// The views as of now, for at most `ms_max` milliseconds while the write-ahead log has room.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub async fn snapshot_within(&self, ms_max: u64) -> Result<Snapshot, ReadError> {
         let shared = &self.0;
-        let (mut open, deadline, permit) = self.take().await?;
+        let (mut open, permit) = self.take(ms_max).await?;
+        let began_ms = shared.now_ms();
         let none = SqliteArguments::default();
         let begun = query_with("BEGIN", none).execute(&mut open.inner).await;
         begun.map_err(|e| shared.error(&e))?;
@@ -262,14 +285,20 @@ impl Readers {
             table: "millrace_frontier",
             column,
         })?;
+        let deadline_ms = Arc::clone(&open.deadline_ms);
         let lent = Arc::new(tokio::sync::Mutex::new(Some(open)));
         {
-            let mut all = lock(&shared.lent);
-            all.retain(|(_, lent)| lent.strong_count() > 0);
-            all.push((deadline, Arc::downgrade(&lent)));
+            let mut all = lock(&shared.held);
+            all.retain(|held| held.lent.strong_count() > 0);
+            all.push(Held {
+                pressed_ms: began_ms.saturating_add(shared.read_ms_max),
+                deadline_ms,
+                lent: Arc::downgrade(&lent),
+            });
         }
         Ok(Snapshot {
             shared: Arc::clone(shared),
+            ms_max,
             lent,
             frontier,
             _permit: permit,
@@ -406,7 +435,7 @@ impl Snapshot {
         arguments: SqliteArguments,
     ) -> Result<Vec<SqliteRow>, ReadError> {
         let mut lent = self.lent.lock().await;
-        let ms_max = self.shared.read_ms_max;
+        let ms_max = self.ms_max;
         let open = lent.as_mut().ok_or(ReadError::TooOld { ms_max })?;
         if self.shared.now_ms() >= open.deadline_ms.load(Ordering::Relaxed) {
             lent.take();

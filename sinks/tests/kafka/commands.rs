@@ -16,11 +16,13 @@ use super::{Topics, broker, reading};
 struct Commands {
     dice: Dice,
     frontier: Frontier,
-    /// By key whether it is answered.
-    rows: BTreeMap<String, bool>,
+    /// By key how often it was issued, and whether it is answered.
+    rows: BTreeMap<String, (i64, bool)>,
+    /// The same when last told, and how many records there are to be.
+    told: BTreeMap<String, ((i64, bool), i64)>,
 }
 
-fn row(key: &str, answered: bool, epoch: i64) -> PaymentCommandsRow<'_> {
+fn row(key: &str, (issued, answered): (i64, bool), epoch: i64) -> PaymentCommandsRow<'_> {
     let (kind, rest) = key.split_once(':').unwrap();
     let (order, number) = rest.rsplit_once(':').unwrap();
     let confirms = kind == "confirm";
@@ -34,7 +36,7 @@ fn row(key: &str, answered: bool, epoch: i64) -> PaymentCommandsRow<'_> {
         amount: 1500,
         currency: "KRW",
         reason: (!confirms).then_some("cancelled"),
-        issued: 1,
+        issued,
         answered,
         epoch,
     }
@@ -42,7 +44,7 @@ fn row(key: &str, answered: bool, epoch: i64) -> PaymentCommandsRow<'_> {
 
 /// The record that is to come for a row.
 fn expected(key: &str) -> (String, Json) {
-    let row = row(key, false, 0);
+    let row = row(key, (1, false), 0);
     let mut value = json!({
         "type": row.kind, "order_id": row.order_id, "payment_key": "pay-1", "amount": 1500, "currency": "KRW",
         "idempotency_key": key,
@@ -68,11 +70,16 @@ impl Commands {
             if self.dice.roll(4) > 0 {
                 continue;
             }
-            let answered = self.dice.roll(2) == 0;
-            self.rows.insert(key.clone(), answered);
+            let (issued, answered) = match self.dice.roll(2) {
+                0 => (self.rows[key].0, true),
+                _ => (self.rows[key].0 + 1, false),
+            };
+            if self.rows.insert(key.clone(), (issued, answered)) == Some((issued, answered)) {
+                continue;
+            }
             builder.patch(&key.as_str(), |patch| {
                 patch
-                    .set(c::issued, &2i64)
+                    .set(c::issued, &issued)
                     .set(c::answered, &answered)
                     .set(c::epoch, &number);
             });
@@ -80,8 +87,8 @@ impl Commands {
         for _ in 0..self.dice.roll(4) {
             let kind = ["confirm", "refund"][self.dice.roll(2)];
             let key = format!("{kind}:o-{}:{}", self.dice.roll(9), self.rows.len() + 1);
-            builder.upsert(&row(&key, false, number));
-            self.rows.insert(key, false);
+            builder.upsert(&row(&key, (1, false), number));
+            self.rows.insert(key, (1, false));
         }
         let deltas = vec![builder.finish(epoch)];
         let mut sum = Sum::default();
@@ -95,21 +102,36 @@ impl Commands {
         }
     }
 
+    /// The sink was told of the rows as they are, one by one as they changed, or by being filled.
+    fn tell(&mut self, filled: bool) {
+        for (key, stands) in &self.rows {
+            let (issued, answered) = *stands;
+            let again = match self.told.get(key) {
+                None => true,
+                Some((_, records)) if filled => !answered && *records < issued,
+                Some((before, _)) => !answered && before != stands,
+            };
+            let records = self.told.get(key).map_or(0, |(_, records)| *records) + i64::from(again);
+            self.told.insert(key.clone(), (*stands, records));
+        }
+    }
+
     /// All rows, as a sink is filled with them.
     fn all(&self) -> contract::delta::Delta {
         let mut builder = DeltaBuilder::new(View::PaymentCommands);
-        for (key, answered) in &self.rows {
-            builder.upsert(&row(key, *answered, 1));
+        for (key, stands) in &self.rows {
+            builder.upsert(&row(key, *stands, 1));
         }
         builder.finish(self.frontier.epoch)
     }
 }
 
-/// A record for each row that appears, one by one, several epochs at once, or while the sink was away and
-/// is filled again; whatever breaks off in between.
+/// A record for each row that appears, and for each that is issued again and not answered by the end of the
+/// commit; one by one, several epochs at once, or while the sink was away and is filled again; whatever
+/// breaks off in between.
 #[test]
-fn each_command_goes_out_once() {
-    let test = "each_command_goes_out_once";
+fn each_issue_of_a_command_goes_out_once() {
+    let test = "each_issue_of_a_command";
     let Some(kafka) = broker(test) else { return };
     let mut topics = Topics::new(kafka, test, &[]);
     topics.config.commands = true;
@@ -117,6 +139,7 @@ fn each_command_goes_out_once() {
         dice: Dice(77),
         frontier: History::new(1, &[], 1).frontier().clone(),
         rows: BTreeMap::new(),
+        told: BTreeMap::new(),
     };
     let mut sink = topics.sink();
     assert_eq!(sink.views(), [View::PaymentCommands]);
@@ -137,6 +160,7 @@ fn each_command_goes_out_once() {
             let commit: Commit = commit_of(&epochs);
             sink.commit(&commit).unwrap();
         }
+        commands.tell(round % 6 == 5);
         if round % 5 == 4 {
             sink = topics.sink();
         }
@@ -146,10 +170,13 @@ fn each_command_goes_out_once() {
         .into_iter()
         .map(|record| (record.key, serde_json::from_str(&record.value.unwrap()).unwrap()))
         .collect();
-    let mut wanted: Vec<(String, Json)> = commands.rows.keys().map(|key| expected(key)).collect();
+    let records = commands.told.iter().map(|(key, (_, records))| (key, *records));
+    let mut wanted: Vec<(String, Json)> = records
+        .flat_map(|(key, records)| (0..records).map(|_| expected(key)))
+        .collect();
     let by_key = |(_, value): &(String, Json)| value["idempotency_key"].to_string();
     seen.sort_by_key(by_key);
     wanted.sort_by_key(by_key);
-    assert!(wanted.len() > 20, "{}", wanted.len());
+    assert!(wanted.len() > commands.rows.len() + 20, "{}", wanted.len());
     assert_eq!(seen, wanted);
 }

@@ -167,7 +167,7 @@ fn a_broker_that_pauses_leaves_no_doubt_for_long() {
     }
     let kafka = Kafka::start().unwrap();
     let mut topics = Topics::new(&kafka, test, VIEWS);
-    topics.config.timeout = Duration::from_millis(1500);
+    topics.config.brokers.timeout = Duration::from_millis(1500);
     let mut history = History::new(21, VIEWS, 30);
     let mut sink = topics.sink();
     let mut dice = Dice(21);

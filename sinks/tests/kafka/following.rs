@@ -22,7 +22,7 @@ fn start(directory: &Directory, topics: &Topics, epochs: usize) -> (Followed, Fo
     };
     let config = topics.config.clone();
     let make = |rows| -> Box<dyn millrace_sinks::Sink> { Box::new(Changelog::new(config, Box::new(rows))) };
-    follow(Box::new(store), readers, limits, make).unwrap()
+    follow("changelog", Box::new(store), readers, limits, make).unwrap()
 }
 
 fn assert_holds(topics: &Topics, history: &History) {
@@ -36,8 +36,8 @@ fn assert_holds(topics: &Topics, history: &History) {
 /// Waits until the sink holds the history's last epoch.
 fn wait(follower: &Follower, history: &History) {
     let since = Instant::now();
-    while follower.progress().epoch != Some(history.frontier().epoch) {
-        let progress = follower.progress();
+    while follower.watch().progress().epoch != Some(history.frontier().epoch) {
+        let progress = follower.watch().progress();
         assert!(
             !progress.failed && since.elapsed() < Duration::from_secs(60),
             "{progress:?}"

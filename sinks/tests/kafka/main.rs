@@ -19,6 +19,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use brokers::Brokers;
 use contract::delta::Tables;
 use contract::views::View;
 use millrace_sinks::kafka::{Changelog, Config};
@@ -56,10 +57,10 @@ struct Topics {
 impl Topics {
     fn new(kafka: &Kafka, test: &str, views: &[View]) -> Topics {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let mut config = Config::new(&kafka.brokers(), views);
+        let mut config = Config::new(Brokers::new(&kafka.brokers()), views);
         config.prefix = format!("{test}.{}.", NEXT.fetch_add(1, Ordering::Relaxed));
         config.commands = false;
-        config.timeout = Duration::from_secs(20);
+        config.brokers.timeout = Duration::from_secs(20);
         Topics {
             config,
             mirror: Mirror::default(),

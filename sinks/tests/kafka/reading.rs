@@ -30,7 +30,7 @@ pub struct Seen {
 /// A consumer of the first partition of some topics, from their beginning.
 pub fn consumer(config: &Config, topics: &[String]) -> BaseConsumer {
     let mut client = ClientConfig::new();
-    client.set("bootstrap.servers", &config.brokers);
+    client.set("bootstrap.servers", &config.brokers.addresses);
     client.set("group.id", "someone");
     client.set("isolation.level", "read_committed");
     client.set("enable.partition.eof", "true");

@@ -13,12 +13,13 @@ use std::io::ErrorKind;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use brokers::Ear;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 
-use super::client::Context;
+use super::client::Deliveries;
 use super::config::{self, RECORD_BYTES_MAX};
 use crate::error::LogError;
 use crate::log::Appended;
@@ -88,13 +89,14 @@ impl Answers {
 /// Appends.
 pub struct Appending {
     config: ClientConfig,
-    context: Context,
+    context: Deliveries,
     timeout: Duration,
-    producer: RwLock<Arc<ThreadedProducer<Context>>>,
+    producer: RwLock<Arc<ThreadedProducer<Deliveries>>>,
 }
 
 impl Appending {
-    pub fn new(config: ClientConfig, context: Context, timeout: Duration) -> Result<Appending, LogError> {
+    pub fn new(config: ClientConfig, ear: Ear, timeout: Duration) -> Result<Appending, LogError> {
+        let context = Deliveries(ear);
         let producer = make(&config, &context)?;
         Ok(Appending {
             config,
@@ -138,12 +140,12 @@ impl Appending {
         self.told(batch, &answers).inspect_err(|_| self.renew(&producer))
     }
 
-    fn producer(&self) -> Arc<ThreadedProducer<Context>> {
+    fn producer(&self) -> Arc<ThreadedProducer<Deliveries>> {
         Arc::clone(&self.producer.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Takes another producer where this one has failed for good.
-    fn renew(&self, failed: &Arc<ThreadedProducer<Context>>) {
+    fn renew(&self, failed: &Arc<ThreadedProducer<Deliveries>>) {
         if failed.client().fatal_error().is_none() {
             return;
         }
@@ -186,13 +188,13 @@ impl Appending {
         LogError::InDoubt {
             what: format!(
                 "Kafka did not acknowledge a batch: {why}{}",
-                self.context.complaints.last()
+                self.context.0.complaints.last()
             ),
         }
     }
 }
 
-fn make(config: &ClientConfig, context: &Context) -> Result<ThreadedProducer<Context>, LogError> {
+fn make(config: &ClientConfig, context: &Deliveries) -> Result<ThreadedProducer<Deliveries>, LogError> {
     let made = config.create_with_context(context.clone());
     made.map_err(|error| config::refused(&error))
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use brokers::{Complaints, Ear};
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
-use super::client::{Complaints, Context, hear, unanswered};
+use super::client::unanswered;
 use crate::error::LogError;
 use crate::streams::Streams;
 
@@ -23,7 +24,7 @@ pub type Answer = Result<u64, String>;
 
 /// What the thread works with.
 pub struct Looker {
-    pub consumer: Arc<BaseConsumer<Context>>,
+    pub consumer: Arc<BaseConsumer<Ear>>,
     pub complaints: Arc<Complaints>,
     pub prefix: String,
     pub streams: Streams,
@@ -40,7 +41,7 @@ impl Looker {
         match self.ask_once(asked, which, timeout) {
             Ok(answers) => Ok(answers),
             Err(error) if !is_of_partitions(&error) => {
-                hear(&self.consumer);
+                Ear::listen(&self.consumer);
                 let why = format!("{error}{}", self.complaints.last());
                 Err(unanswered("looking where Kafka's topics end", why))
             }

@@ -1,89 +1,39 @@
-//! What all clients of librdkafka do alike: they tell what goes wrong, and give the token that is asked for.
+//! The client that appends, which hears of each record what became of it; and what is said where nobody answers.
 
 use std::error::Error;
-use std::fs;
 use std::io::ErrorKind;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use brokers::Ear;
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 
 use super::appending::Ticket;
 use crate::error::LogError;
 
-/// How long a token is taken to hold, where it does not say so itself: then the file is read again.
-const TOKEN_FOR: Duration = Duration::from_secs(300);
-
-/// What went wrong last, for messages that would otherwise only say that nobody answered.
-#[derive(Debug, Default)]
-pub struct Complaints(Mutex<Option<String>>);
-
-impl Complaints {
-    fn hear(&self, what: String) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
-    }
-
-    /// The last one, as the end of a sentence.
-    pub fn last(&self) -> String {
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        last.as_ref()
-            .map_or_else(String::new, |what| format!(" ({what})"))
-    }
-}
-
-/// A client's ear.
+/// An ear that hears of deliveries as well.
 #[derive(Clone, Debug)]
-pub struct Context {
-    pub complaints: Arc<Complaints>,
-    pub token_file: String,
-}
+pub struct Deliveries(pub Ear);
 
-impl ClientContext for Context {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+impl ClientContext for Deliveries {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = Ear::ENABLE_REFRESH_OAUTH_TOKEN;
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        use RDKafkaLogLevel::{Alert, Critical, Emerg, Error, Warning};
-        match level {
-            // What cannot be helped is told once, by who waits for it.
-            Emerg | Alert | Critical | Error | Warning => {
-                tracing::debug!(facility, message, "Kafka's client");
-                if facility == "FAIL" {
-                    self.complaints.hear(message.to_owned());
-                }
-            }
-            _ => tracing::trace!(facility, message, "Kafka's client"),
-        }
+        self.0.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "Kafka's client");
-        // That all are down is no reason why.
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.complaints.hear(reason.to_owned());
-        }
+        self.0.error(error, reason);
     }
 
-    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        let read = fs::read_to_string(&self.token_file);
-        let token = read.map_err(|error| format!("kafka.token_file {}: {error}", self.token_file))?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let lifetime_ms = i64::try_from((now + TOKEN_FOR).as_millis())?;
-        Ok(OAuthToken {
-            token: token.trim().to_owned(),
-            principal_name: "millrace".to_owned(),
-            lifetime_ms,
-        })
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.0.generate_oauth_token(config)
     }
 }
 
-impl ConsumerContext for Context {}
-
-impl ProducerContext for Context {
+impl ProducerContext for Deliveries {
     type DeliveryOpaque = Box<Ticket>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, ticket: Box<Ticket>) {
@@ -97,12 +47,5 @@ pub fn unanswered(what: impl Into<String>, why: impl std::fmt::Display) -> LogEr
         what: what.into(),
         kind: ErrorKind::TimedOut,
         text: why.to_string(),
-    }
-}
-
-/// Hears what a client, which did not get through, has to say of it.
-pub fn hear(consumer: &BaseConsumer<Context>) {
-    for _ in 0..16 {
-        let _ = consumer.poll(Duration::ZERO);
     }
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use brokers::Ear;
 use rdkafka::Offset;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::base_consumer::PartitionQueue;
@@ -19,30 +20,30 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::asking::number;
-use super::client::{Context, unanswered};
+use super::client::unanswered;
 use super::config;
 use super::ends::Ends;
 use crate::error::LogError;
 
 /// One client.
 pub struct Lane {
-    consumer: Arc<BaseConsumer<Context>>,
+    consumer: Arc<BaseConsumer<Ear>>,
     taken: Mutex<BTreeSet<usize>>,
 }
 
 /// All of them.
 pub struct Lanes {
     config: ClientConfig,
-    context: Context,
+    ear: Ear,
     prefix: String,
     lanes: Mutex<Vec<Arc<Lane>>>,
 }
 
 impl Lanes {
-    pub fn new(config: ClientConfig, context: Context, prefix: &str) -> Lanes {
+    pub fn new(config: ClientConfig, ear: Ear, prefix: &str) -> Lanes {
         Lanes {
             config,
-            context,
+            ear,
             prefix: prefix.to_owned(),
             lanes: Mutex::default(),
         }
@@ -57,7 +58,7 @@ impl Lanes {
                 return Ok((Arc::clone(lane), index));
             }
         }
-        let consumer: KafkaResult<BaseConsumer<_>> = self.config.create_with_context(self.context.clone());
+        let consumer: KafkaResult<BaseConsumer<_>> = self.ear.consumer(&self.config);
         let consumer = Arc::new(consumer.map_err(|error| config::refused(&error))?);
         // So that it knows all leaders, and need not ask anew at each topic's first reader. What fails here fails
         // again where it matters.
@@ -90,7 +91,7 @@ impl Lanes {
     pub fn serve(&self) {
         let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for lane in lanes {
-            // Records come through the partitions' own queues; anything here was told to the context.
+            // Records come through the partitions' own queues; anything here was told to the ear.
             let _ = lane.consumer.poll(Duration::ZERO);
         }
     }
@@ -104,13 +105,13 @@ pub struct Tap {
     /// The client's number.
     index: usize,
     lane: Arc<Lane>,
-    queue: Option<PartitionQueue<Context>>,
+    queue: Option<PartitionQueue<Ear>>,
     ends: Arc<Ends>,
 }
 
 impl Tap {
     /// The queue, if it is being read.
-    pub fn queue(&self) -> Option<&PartitionQueue<Context>> {
+    pub fn queue(&self) -> Option<&PartitionQueue<Ear>> {
         self.queue.as_ref()
     }
 

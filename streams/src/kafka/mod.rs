@@ -44,6 +44,7 @@ mod topics;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use brokers::Complaints;
 use contract::installation::Installation;
 use contract::time::Time;
 use rdkafka::Offset;
@@ -57,14 +58,14 @@ use crate::streams::Streams;
 use crate::timeline::{self, Timeline, no_ends};
 use appending::Appending;
 use asking::{Answer, Looker, number};
-use client::{Complaints, Context, unanswered};
+use client::unanswered;
 use contract::log::{Binding, Epoch};
 use ends::Looking;
 use lanes::Lanes;
 use reader::KafkaReader;
 use topics::Admin;
 
-pub use config::{Config, RECORD_BYTES_MAX, Security};
+pub use config::{Config, RECORD_BYTES_MAX};
 
 /// What a record of the timeline says of the log.
 const LOG: &str = "log";
@@ -92,7 +93,7 @@ impl Shared {
     /// Asks where a topic's partitions begin or end.
     fn ask(&self, topic: &str, which: Offset) -> Result<Vec<u64>, LogError> {
         let streams: Vec<usize> = self.streams().of_topic(topic)?.collect();
-        let answers = self.looker.ask(&streams, which, self.config.timeout)?;
+        let answers = self.looker.ask(&streams, which, self.config.brokers.timeout)?;
         let named = |(partition, answer): (usize, Answer)| {
             answer.map_err(|why| unanswered(format!("looking at {topic}/{partition}"), why))
         };
@@ -128,12 +129,9 @@ impl KafkaLog {
     /// If nobody answers, if settings or topics can't be used, or if the topics are others than those that the
     /// timeline was begun with.
     pub fn open(config: Config) -> Result<KafkaLog, LogError> {
-        let complaints = Arc::new(Complaints::default());
-        let context = Context {
-            complaints: Arc::clone(&complaints),
-            token_file: config.security.token_file.clone(),
-        };
-        let admin = Admin::new(&config, &context)?;
+        let ear = config.brokers.ear();
+        let complaints = Arc::clone(&ear.complaints);
+        let admin = Admin::new(&config, &ear)?;
         let mut found = admin.found(&config)?;
         if !config.read_only {
             found = admin.make(&config, &found)?;
@@ -142,7 +140,7 @@ impl KafkaLog {
         admin.check(&config)?;
         let reading = config.reading(streams.len());
         let looker = |commits| -> Result<Looker, LogError> {
-            let consumer = reading.create_with_context(context.clone());
+            let consumer = ear.consumer(&reading);
             Ok(Looker {
                 consumer: Arc::new(consumer.map_err(|error| config::refused(&error))?),
                 complaints: Arc::clone(&complaints),
@@ -151,12 +149,12 @@ impl KafkaLog {
                 commits,
             })
         };
-        let looking = Looking::start(looker(!config.read_only)?, config.timeout)?;
+        let looking = Looking::start(looker(!config.read_only)?, config.brokers.timeout)?;
         let looker = looker(false)?;
         let appending = (!config.read_only)
-            .then(|| Appending::new(config.appending(), context.clone(), config.timeout))
+            .then(|| Appending::new(config.appending(), ear.clone(), config.brokers.timeout))
             .transpose()?;
-        let lanes = Lanes::new(reading, context, &config.prefix);
+        let lanes = Lanes::new(reading, ear, &config.prefix);
         let log = KafkaLog {
             shared: Arc::new(Shared {
                 config,
@@ -309,7 +307,7 @@ impl Log for KafkaLog {
         make: &mut dyn FnMut(&NextOffsets<'_>) -> Option<Batch>,
     ) -> Result<Vec<Appended>, LogError> {
         let ends = &self.shared.looking.ends;
-        let known = ends.fresh(self.shared.config.timeout)?;
+        let known = ends.fresh(self.shared.config.brokers.timeout)?;
         ends.check(&known)?;
         let (next, as_of_ms) = (known.staged.ends(), known.staged.as_of_ms());
         drop(known);

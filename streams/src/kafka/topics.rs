@@ -12,6 +12,7 @@ use std::task::{Context as Waking, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use brokers::{Complaints, Ear};
 use contract::log::Topic;
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
@@ -20,7 +21,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
-use super::client::{Complaints, Context, hear, unanswered};
+use super::client::unanswered;
 use super::config::{self, Config, RECORD_BYTES_MAX};
 use crate::error::LogError;
 use crate::streams::Streams;
@@ -34,22 +35,22 @@ pub type Found = BTreeMap<String, u32>;
 
 /// Asks what only an administrator may.
 pub struct Admin {
-    client: AdminClient<Context>,
+    client: AdminClient<Ear>,
     /// Asks what anybody may.
-    consumer: BaseConsumer<Context>,
+    consumer: BaseConsumer<Ear>,
     timeout: Duration,
     complaints: Arc<Complaints>,
 }
 
 impl Admin {
-    pub fn new(config: &Config, context: &Context) -> Result<Admin, LogError> {
-        let client = config.appending().create_with_context(context.clone());
-        let consumer = config.reading(1).create_with_context(context.clone());
+    pub fn new(config: &Config, ear: &Ear) -> Result<Admin, LogError> {
+        let client = config.appending().create_with_context(ear.clone());
+        let consumer = ear.consumer(&config.reading(1));
         Ok(Admin {
             client: client.map_err(|error| config::refused(&error))?,
             consumer: consumer.map_err(|error| config::refused(&error))?,
-            timeout: config.timeout,
-            complaints: Arc::clone(&context.complaints),
+            timeout: config.brokers.timeout,
+            complaints: Arc::clone(&ear.complaints),
         })
     }
 
@@ -68,8 +69,11 @@ impl Admin {
     pub fn found(&self, config: &Config) -> Result<Found, LogError> {
         let metadata = self.consumer.fetch_metadata(None, self.timeout);
         let metadata = metadata.map_err(|error| {
-            hear(&self.consumer);
-            let what = format!("Kafka at {} (kafka.brokers) does not answer", config.brokers);
+            Ear::listen(&self.consumer);
+            let what = format!(
+                "Kafka at {} (kafka.brokers) does not answer",
+                config.brokers.addresses
+            );
             self.failed(&what, &error)
         })?;
         let ours = metadata.topics().iter().filter(|topic| topic.error().is_none());
@@ -211,7 +215,7 @@ pub fn streams(config: &Config, found: &Found) -> Result<Streams, LogError> {
             return Err(LogError::BadConfiguration {
                 what: format!(
                     "Kafka at {} has no topic {full}; check kafka.brokers and kafka.topic_prefix",
-                    config.brokers
+                    config.brokers.addresses
                 ),
             });
         };

@@ -19,6 +19,7 @@ mod refused;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use brokers::Brokers;
 use contract::time::Time;
 use millrace_streams::kafka::Config;
 use millrace_streams::{Installation, KafkaLog, Log, Record};
@@ -41,7 +42,7 @@ fn broker(test: &str) -> Option<&'static Kafka> {
 }
 
 fn config(kafka: &Kafka, test: &str) -> Config {
-    let mut config = Config::new(&kafka.brokers());
+    let mut config = Config::new(Brokers::new(&kafka.brokers()));
     config.prefix = format!("{test}.");
     config.partitions = 3;
     config

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use brokers::Brokers;
 use millrace_streams::kafka::{Config, RECORD_BYTES_MAX};
 use millrace_streams::{Batch, KafkaLog, Log as _, LogError};
 use servers::kafka::USER;
@@ -19,8 +20,8 @@ fn refusal(config: Config) -> String {
 
 #[test]
 fn a_broker_that_is_not_there_is_named() {
-    let mut config = Config::new("127.0.0.1:1");
-    config.timeout = Duration::from_secs(2);
+    let mut config = Config::new(Brokers::new("127.0.0.1:1"));
+    config.brokers.timeout = Duration::from_secs(2);
     let said = refusal(config);
     assert!(
         said.contains("127.0.0.1:1") && said.contains("kafka.brokers"),
@@ -35,18 +36,18 @@ fn credentials_open_it_if_they_are_right_and_are_never_told() {
     let Some(kafka) = broker(test) else { return };
     for mechanism in ["PLAIN", "SCRAM-SHA-256"] {
         let mut config = config(kafka, test);
-        config.brokers = kafka.sasl_brokers();
-        config.timeout = Duration::from_secs(5);
-        config.security.protocol = "sasl_plaintext".to_owned();
-        config.security.mechanism = mechanism.to_owned();
-        config.security.user = USER.0.to_owned();
-        config.security.password = USER.1.to_owned();
+        config.brokers.addresses = kafka.sasl_brokers();
+        config.brokers.timeout = Duration::from_secs(5);
+        config.brokers.security.protocol = "sasl_plaintext".to_owned();
+        config.brokers.security.mechanism = mechanism.to_owned();
+        config.brokers.security.user = USER.0.to_owned();
+        config.brokers.security.password = USER.1.to_owned();
         let log = open(&config);
         let mut batch = Batch::new(1);
         batch.push("orders", 0, None, Some(b"{}"));
         log.append(&batch).unwrap();
         drop(log);
-        config.security.password = "wr0ng-password".to_owned();
+        config.brokers.security.password = "wr0ng-password".to_owned();
         assert!(!format!("{config:?}").contains("wr0ng"));
         let said = refusal(config);
         assert!(said.to_lowercase().contains("authentication failed"), "{said}");

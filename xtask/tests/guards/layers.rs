@@ -5,6 +5,7 @@
 //! contract ◄ oracle, importers, generator, streams, sinks
 //! contract, streams, sinks ◄ api ◄ millrace
 //! pipelines, streams, sinks ◄ runtime ◄ millrace
+//! brokers ◄ streams, sinks, bench
 //! streams ◄ disk; disk, generator, oracle, runtime ◄ sim
 //! ```
 //!
@@ -26,9 +27,14 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ),
     ("oracle", &["contract"], &[]),
     ("importers", &["contract"], &["oracle"]),
-    ("streams", &["contract"], &["disk", "servers"]),
+    ("brokers", &[], &[]),
+    ("streams", &["brokers", "contract"], &["disk", "servers"]),
     ("disk", &["streams"], &[]),
-    ("sinks", &["contract"], &["pipelines", "generator", "servers"]),
+    (
+        "sinks",
+        &["brokers", "contract"],
+        &["pipelines", "generator", "servers"],
+    ),
     (
         "runtime",
         &["contract", "operators", "pipelines", "streams", "sinks"],
@@ -57,6 +63,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     (
         "bench",
         &[
+            "brokers",
             "contract",
             "importers",
             "operators",
@@ -75,6 +82,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "oracle",
             "importers",
             "bench",
+            "brokers",
             "streams",
             "sinks",
             "runtime",
