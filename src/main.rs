@@ -228,10 +228,11 @@ enum Command {
     KillPoints,
     /// Measure how fast and how big, on this machine.
     #[command(
-        after_help = "Examples:\n  millrace bench decide\n  millrace bench memory --json\n  millrace bench latency --rate 5000"
+        after_help = "Examples:\n  millrace bench decide\n  millrace bench memory --json\n  millrace bench latency --rate 5000\n  \
+                      millrace bench kafka --brokers localhost:9092"
     )]
     Bench {
-        /// Which: decide, epoch, flash-sale, history, latency, ledger, memory, read, recovery, replay, snapshot or views.
+        /// Which: decide, epoch, flash-sale, history, kafka, latency, ledger, memory, read, recovery, replay, snapshot or views.
         name: String,
         /// How many orders, in a bench of a log of orders.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
@@ -239,6 +240,9 @@ enum Command {
         /// Requests a second, in a bench that keeps up a rate.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         rate: Option<u32>,
+        /// Brokers of Apache Kafka, for the bench kafka: it makes topics of its own there, and removes them.
+        #[arg(long, value_name = "HOST:PORT")]
+        brokers: Option<String>,
         /// Serve a route that answers with so many bytes, for a bench that compares with it.
         #[arg(long, value_name = "BYTES", hide = true)]
         bare: Option<usize>,
@@ -523,6 +527,7 @@ fn run(command: Command) -> Result<(), Failure> {
             name,
             orders,
             rate,
+            brokers,
             bare,
             restart,
             json,
@@ -530,8 +535,10 @@ fn run(command: Command) -> Result<(), Failure> {
             let settings = ::bench::Settings {
                 orders,
                 rate: rate.map(f64::from),
+                brokers,
                 bare,
                 restart,
+                ..::bench::Settings::default()
             };
             bench::run(&name, json, settings)
         }

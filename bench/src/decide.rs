@@ -56,7 +56,7 @@ fn decide_all(mix: &Mix, prelude: &Mix, arena: &mut Bump) -> Decided {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-pub(crate) fn run(_: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
+pub(crate) fn run(_: &Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
     progress("making the mix");
     let (mut prelude, mut mix) = (Mix::default(), Mix::default());
     prelude.prelude();

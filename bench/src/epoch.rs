@@ -77,7 +77,7 @@ fn once(running: &Running, records: &Batch) -> Result<Duration, String> {
     Err(format!("an epoch does not become visible: {after:?}"))
 }
 
-pub(crate) fn run(_: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
+pub(crate) fn run(_: &Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
     progress("epochs of 5 records");
     let running = start(1000)?;
     let (mut mix, mut orders) = (Mix::default(), Orders::new(EPOCHS * 5, Ids::TimeOrdered));

@@ -179,7 +179,7 @@ fn figure(metric: &str, value: f64, unit: &'static str) -> Figure {
     Figure::new("flash-sale", metric, value, unit)
 }
 
-pub(crate) fn run(_: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
+pub(crate) fn run(_: &Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
     let mut figures = over_http(progress)?;
     figures.extend(from_log(progress)?);
     Ok(figures)

@@ -149,7 +149,7 @@ fn after(times: u64, workers: usize) -> Result<f64, String> {
     Ok(median(costs))
 }
 
-pub(crate) fn run(_: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
+pub(crate) fn run(_: &Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
     let (mut figures, mut first) = (Vec::new(), None);
     for times in [1, 10, 100] {

@@ -175,7 +175,7 @@ fn highest(shop: &mut Shop, progress: &mut dyn FnMut(&str), waits: bool) -> Resu
     Ok(held)
 }
 
-pub(crate) fn run(settings: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
+pub(crate) fn run(settings: &Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
     let directory = Scratch::new()?;
     let server = Serving::millrace(directory.path())?;
     let mut shop = Shop { server, placed: 0 };

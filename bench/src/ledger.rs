@@ -48,7 +48,7 @@ fn hold_and_post(accounts: u64) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-pub(crate) fn run(_: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
+pub(crate) fn run(_: &Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
     let mut measure = |metric: &str, accounts| {
         progress(metric);
         let rates = (0..TURNS)

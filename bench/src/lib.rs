@@ -9,6 +9,11 @@ mod epoch;
 mod flash_sale;
 mod following;
 mod history;
+#[cfg(feature = "kafka")]
+mod kafka;
+#[cfg(not(feature = "kafka"))]
+#[path = "no_kafka.rs"]
+mod kafka;
 mod latency;
 mod ledger;
 mod memory;
@@ -28,6 +33,8 @@ pub mod draw {
 }
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One measured figure.
@@ -154,20 +161,24 @@ pub fn thousands(digits: &str) -> String {
 }
 
 /// What can be set for a bench.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// How many orders, where a bench has orders to do.
     pub orders: Option<u64>,
     /// Requests a second, where a bench keeps up a rate.
     pub rate: Option<f64>,
+    /// Brokers of Kafka's (`HOST:PORT`, several with commas between), for a bench that measures with them.
+    pub brokers: Option<String>,
     /// Serve a bare route that answers with so many bytes, for a bench that compares with it.
     pub bare: Option<usize>,
     /// Restart from what lies in the working directory, for a bench that measures it.
     pub restart: bool,
+    /// True once somebody wants it to end, for a bench that would leave something behind.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// How a bench is run: it says what it is about to do, and yields its figures.
-type Run = fn(Settings, &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String>;
+type Run = fn(&Settings, &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String>;
 
 /// A bench by name.
 #[derive(Clone, Copy, Debug)]
@@ -200,6 +211,11 @@ pub const BENCHES: &[Bench] = &[
         name: "history",
         about: "what the same changes cost after a short and a hundred times longer history",
         run: history::run,
+    },
+    Bench {
+        name: "kafka",
+        about: "a log of orders in Apache Kafka beside its plain consumer, and orders from there until visible",
+        run: kafka::run,
     },
     Bench {
         name: "latency",
@@ -248,7 +264,7 @@ impl Bench {
     ///
     /// # Errors
     /// If it could not be done: says why.
-    pub fn run(&self, settings: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
+    pub fn run(&self, settings: &Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
         (self.run)(settings, progress)
     }
 }

@@ -147,7 +147,7 @@ fn of_jobs(progress: &mut dyn FnMut(&str)) -> Result<Figure, String> {
     Ok(Figure::new("memory", metric, grown / REVIEWS as f64, "bytes"))
 }
 
-pub(crate) fn run(_: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
+pub(crate) fn run(_: &Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
     let live = 150.0 + 16.0 * f64::from(u32::try_from(LINES).unwrap_or(0));
     let (mut figures, mut kept) = (Vec::new(), Vec::new());
     progress("open orders");

@@ -142,7 +142,7 @@ fn sell(address: SocketAddr, orders: u64, progress: &mut dyn FnMut(&str)) -> Res
     Ok(ids)
 }
 
-pub(crate) fn run(settings: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
+pub(crate) fn run(settings: &Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
     if let Some(bytes) = settings.bare {
         serve_bare(bytes)?;
         return block_on(pending());

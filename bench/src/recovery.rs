@@ -185,7 +185,7 @@ fn engine(
     Engine::start(log, store, clock, &options).map_err(|e| e.to_string())
 }
 
-pub(crate) fn run(settings: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
+pub(crate) fn run(settings: &Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
     if settings.restart {
         return restart::restart(Path::new("."));
     }

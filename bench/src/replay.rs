@@ -87,13 +87,16 @@ impl Sink for Counting {
     }
 }
 
-/// A log on disk.
+/// A log, whose epochs are bound.
 pub struct Made {
-    log: Arc<EmbeddedLog>,
-    installation: Installation,
+    /// It.
+    pub log: Arc<dyn Log>,
+    /// Its id.
+    pub installation: Installation,
     /// How many records it holds.
     pub records: u64,
-    epochs: Epoch,
+    /// The last epoch.
+    pub epochs: Epoch,
 }
 
 /// How a log is kept: as usual.
@@ -179,8 +182,13 @@ pub fn append(
 pub fn decode(made: &Made) -> Result<f64, String> {
     let clock = SystemClock::new();
     let failed = |e: runtime::conductor::ConductorError| e.to_string();
-    let log: Arc<dyn Log> = made.log.clone();
-    let conductor = Conductor::open(log, "bench", Limits::default(), clock.now(), Mark::default());
+    let conductor = Conductor::open(
+        made.log.clone(),
+        "bench",
+        Limits::default(),
+        clock.now(),
+        Mark::default(),
+    );
     let mut conductor = conductor.map_err(failed)?;
     let start = Instant::now();
     let flight = Flight {
@@ -240,7 +248,8 @@ pub struct Replayed {
     pub seconds: f64,
     /// Of all threads together.
     pub cpu_seconds: f64,
-    rows: u64,
+    /// Rows that changed.
+    pub rows: u64,
 }
 
 /// Replays everything, into a store at `path` if one is given.
@@ -273,7 +282,7 @@ pub fn replay(made: &Made, path: Option<&Path>, workers: usize) -> Result<Replay
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-pub(crate) fn run(settings: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
+pub(crate) fn run(settings: &Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
     let orders = settings.orders.unwrap_or(ORDERS);
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
     let directory = Scratch::new()?;

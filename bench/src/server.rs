@@ -23,17 +23,32 @@ pub struct Serving {
 impl Serving {
     /// `millrace up` on a new directory, with everything as it is by default.
     pub fn millrace(directory: &Path) -> Result<Serving, String> {
+        Serving::up(directory, &[], &[])
+    }
+
+    /// The same with its log in Kafka, in topics whose names begin with `prefix`.
+    #[cfg(feature = "kafka")]
+    pub fn millrace_on_kafka(directory: &Path, brokers: &str, prefix: &str) -> Result<Serving, String> {
+        let settings = [
+            ("MILLRACE_KAFKA_TOPIC_PREFIX", prefix),
+            ("MILLRACE_KAFKA_GROUP", prefix),
+        ];
+        Serving::up(directory, &["--kafka", brokers], &settings)
+    }
+
+    fn up(directory: &Path, flags: &[&str], settings: &[(&str, &str)]) -> Result<Serving, String> {
         let data = directory.join("data");
         let data = data.to_str().ok_or("the system's folder is not UTF-8")?;
-        Serving::start(directory, &["up", "--data", data, "--listen", "127.0.0.1:0"])
+        let arguments = [&["up", "--data", data, "--listen", "127.0.0.1:0"], flags].concat();
+        Serving::start(directory, &arguments, settings)
     }
 
     /// A bare axum route that answers with so many bytes of JSON.
     pub fn bare(directory: &Path, bytes: usize) -> Result<Serving, String> {
-        Serving::start(directory, &["bench", "read", "--bare", &bytes.to_string()])
+        Serving::start(directory, &["bench", "read", "--bare", &bytes.to_string()], &[])
     }
 
-    fn start(directory: &Path, arguments: &[&str]) -> Result<Serving, String> {
+    fn start(directory: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Result<Serving, String> {
         let program = std::env::current_exe().map_err(|e| format!("this program can't be found: {e}"))?;
         let mut command = Command::new(program);
         // No settings of whoever runs the bench.
@@ -44,6 +59,7 @@ impl Serving {
         }
         let mut child = command
             .args(arguments)
+            .envs(settings.iter().copied())
             .current_dir(directory)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

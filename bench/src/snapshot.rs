@@ -93,7 +93,7 @@ fn built(orders: u64) -> Shop {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "bytes are far below 2^52")]
-pub(crate) fn run(settings: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
+pub(crate) fn run(settings: &Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
     let mut figures = Vec::new();
     let orders = settings.orders.unwrap_or(ORDERS);
     progress("taking orders");

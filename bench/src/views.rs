@@ -135,7 +135,7 @@ fn measure(what: &str, made: &Made, workers: usize, figures: &mut Vec<Figure>) -
     Ok(())
 }
 
-pub(crate) fn run(settings: Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
+pub(crate) fn run(settings: &Settings, progress: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, String> {
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
     let directory = Scratch::new()?;
     let mut figures = Vec::new();

@@ -95,6 +95,12 @@ fn wrong_usage_is_one_line_and_status_2() {
         2,
         &["speed", "decide", "ledger", "memory"],
     );
+    let needed = if cfg!(feature = "kafka") {
+        "--brokers"
+    } else {
+        "--features kafka"
+    };
+    assert_refused(&millrace(&["bench", "kafka"]), 2, &[needed]);
 }
 
 #[test]

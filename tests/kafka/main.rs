@@ -7,6 +7,7 @@
 #[path = "../cli/common.rs"]
 mod common;
 
+mod bench;
 mod changelog;
 mod clock;
 mod crashes;

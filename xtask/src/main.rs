@@ -7,8 +7,10 @@
 //! - `crash`: kills a running millrace at random and at named points, and looks what it left.
 //! - `schemathesis`: asks a running millrace for what its openapi.json does not say.
 //! - `services`: the real servers that tests need, and how they come.
+//! - `bench-kafka`: `millrace bench kafka` against a broker of our own.
 //! - `ci`: everything that must pass before a change is taken; what `.ci/run` calls.
 
+mod bench_kafka;
 mod ci;
 mod crash;
 mod fuzz;
@@ -98,6 +100,8 @@ enum Command {
     Schemathesis(schemathesis::Args),
     /// Lists the real servers that tests need, and installs them
     Services(services::Args),
+    /// Runs `millrace bench kafka` against a broker of our own
+    BenchKafka(bench_kafka::Args),
     /// Everything that must pass before a change is taken: README's command, formatting, lints, tests
     Ci,
 }
@@ -118,6 +122,7 @@ fn main() -> ExitCode {
         Command::Crash(args) => crash::run(&args),
         Command::Schemathesis(args) => schemathesis::run(&args),
         Command::Services(args) => services::run(&args),
+        Command::BenchKafka(args) => bench_kafka::run(&args),
         Command::Ci => ci::run(),
     };
     match outcome {

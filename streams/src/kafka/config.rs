@@ -63,8 +63,11 @@ impl Config {
             ("check.crcs", text("true")),
             ("fetch.wait.max.ms", FETCH_WAIT_MS.to_string()),
             ("fetch.error.backoff.ms", text("100")),
-            ("fetch.message.max.bytes", text("2097152")),
-            ("fetch.max.bytes", text("33554432")),
+            // Partitions are read in turns: a queue that was full is asked for again as soon as there is room, and
+            // answers are small, so that none waits for all of another.
+            ("fetch.queue.backoff.ms", text("2")),
+            ("fetch.message.max.bytes", text("524288")),
+            ("fetch.max.bytes", text("8388608")),
             ("receive.message.max.bytes", text("100000000")),
             ("queued.max.messages.kbytes", queued.to_string()),
             ("queued.min.messages", text("100000")),

@@ -5,7 +5,7 @@
 //! contract ◄ oracle, importers, generator, streams, sinks
 //! contract, streams, sinks ◄ api ◄ millrace
 //! pipelines, streams, sinks ◄ runtime ◄ millrace
-//! brokers ◄ streams, sinks
+//! brokers ◄ streams, sinks, bench
 //! streams ◄ disk; disk, generator, oracle, runtime ◄ sim
 //! ```
 //!
@@ -63,6 +63,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     (
         "bench",
         &[
+            "brokers",
             "contract",
             "importers",
             "operators",
