@@ -12,7 +12,7 @@ use contract::views::{View, orders};
 use runtime::{Engine, Held, State};
 use sinks::Sink as _;
 use sinks::sqlite::{Readers, SqliteViews};
-use streams::{Appended, Batch, Log, LogError, NextOffsets, Reader, TopicPartitions, Trouble};
+use streams::{Appended, Batch, Log, LogError, NextOffsets, Place, Reader, TopicPartitions, Trouble};
 
 use crate::Failure;
 use crate::config::Config as Settings;
@@ -264,8 +264,8 @@ impl Log for Closed {
         self.log.troubles()
     }
 
-    fn read(&self, topic: &str, partition: u32, from: u64) -> Result<Box<dyn Reader>, LogError> {
-        self.log.read(topic, partition, from)
+    fn read_all(&self, places: &[Place<'_>]) -> Result<Vec<Box<dyn Reader>>, LogError> {
+        self.log.read_all(places)
     }
 
     fn trim(&self, _: &str, _: u32, _: u64) -> Result<(), LogError> {

@@ -14,6 +14,7 @@ mod common;
 mod binding;
 mod foreign;
 mod model;
+mod opening;
 mod refused;
 
 use std::sync::{Arc, OnceLock};
