@@ -248,6 +248,12 @@ impl Conductor {
         }
     }
 
+    /// Up to which offset it has read the timeline. Once it has taken the generation, nobody else took one below.
+    #[must_use]
+    pub fn timeline_read(&self) -> u64 {
+        self.reader.offset()
+    }
+
     /// Our generation; before [`Conductor::take`] the one that we are about to take.
     #[must_use]
     pub fn generation(&self) -> &Generation {
