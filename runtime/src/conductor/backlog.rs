@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use contract::log::{Binding, Topic};
 use contract::time::Time;
 use streams::timeline::{self, Pending};
-use streams::{Log, LogError, NextOffsets, Reader};
+use streams::{Log, LogError, NextOffsets, Place, Reader};
 
 /// Records in an epoch that we bind, at most.
 pub const RECORDS_MAX: u64 = 16_384;
@@ -90,17 +90,20 @@ impl Backlog {
             return Ok(None);
         }
         let mut ends = last.map_or_else(timeline::no_ends, |last| last.ends.clone());
-        let mut parts = Vec::new();
+        let mut untils = timeline::no_ends();
         for topic in Topic::ALL {
             let until = log.seen_ends(topic.name())?;
-            let (bound, ahead) = (&mut ends[topic as usize], &mut self.ahead[topic as usize]);
+            let bound = &mut ends[topic as usize];
             bound.resize(until.len().max(bound.len()), 0);
-            ahead.resize_with(bound.len(), || None);
-            for ((partition, ahead), (from, until)) in (0..).zip(ahead).zip(bound.iter().zip(until)) {
-                let gathered = gather(log, (topic, partition), ahead, *from, until);
-                // What failed begins anew.
-                parts.push(gathered.inspect_err(|_| *ahead = None)?);
-            }
+            untils[topic as usize] = until;
+        }
+        self.open(log, &ends, &untils)?;
+        let mut parts = Vec::new();
+        let places = ends.iter().flatten().zip(untils.iter().flatten());
+        for (ahead, (from, until)) in self.ahead.iter_mut().flatten().zip(places) {
+            let gathered = gather(ahead.as_mut(), *from, *until);
+            // What failed begins anew.
+            parts.push(gathered.inspect_err(|_| *ahead = None)?);
         }
         let pending: Vec<&[Pending]> = parts.iter().map(|part| part.pending.as_slice()).collect();
         let last_clock = last.map(|last| last.clock);
@@ -124,6 +127,39 @@ impl Backlog {
         }
         let clock = slice_clock.min(clock).max(last_clock.unwrap_or_default());
         Ok(Some((ends, clock)))
+    }
+
+    /// Has a reader wherever there is something to read, that stands at `ends` or read on from there.
+    fn open(&mut self, log: &dyn Log, ends: &[Vec<u64>; 9], untils: &[Vec<u64>; 9]) -> Result<(), LogError> {
+        let mut places = Vec::new();
+        for (topic, ahead) in Topic::ALL.into_iter().zip(&mut self.ahead) {
+            let (ends, untils) = (&ends[topic as usize], &untils[topic as usize]);
+            ahead.resize_with(ends.len(), || None);
+            for ((partition, ahead), (from, until)) in (0..).zip(ahead).zip(ends.iter().zip(untils)) {
+                if from < until && ahead.as_ref().is_none_or(|ahead| ahead.from > *from) {
+                    let (topic, from) = (topic.name(), *from);
+                    let place = Place {
+                        topic,
+                        partition,
+                        from,
+                    };
+                    places.push((place, ahead));
+                }
+            }
+        }
+        let (places, slots): (Vec<_>, Vec<_>) = places.into_iter().unzip();
+        if places.is_empty() {
+            return Ok(());
+        }
+        let readers = log.read_all(&places)?;
+        for ((slot, reader), place) in slots.into_iter().zip(readers).zip(&places) {
+            *slot = Some(Ahead {
+                reader,
+                from: place.from,
+                gathered: VecDeque::new(),
+            });
+        }
+        Ok(())
     }
 }
 
@@ -191,29 +227,15 @@ pub fn all(next: &NextOffsets<'_>) -> [Vec<u64>; 9] {
 type Slice = ([Vec<u64>; 9], Time);
 
 /// Reads on in a partition, as far as a slice could take.
-fn gather(
-    log: &dyn Log,
-    (topic, partition): (Topic, u32),
-    ahead: &mut Option<Ahead>,
-    from: u64,
-    until: u64,
-) -> Result<Part, LogError> {
+fn gather(ahead: Option<&mut Ahead>, from: u64, until: u64) -> Result<Part, LogError> {
     let mut part = Part {
         pending: Vec::new(),
         firsts: Vec::new(),
         end: None,
     };
-    if from >= until {
+    let Some(ahead) = ahead.filter(|_| from < until) else {
         return Ok(part);
-    }
-    if ahead.as_ref().is_none_or(|ahead| ahead.from > from) {
-        *ahead = Some(Ahead {
-            reader: log.read(topic.name(), partition, from)?,
-            from,
-            gathered: VecDeque::new(),
-        });
-    }
-    let ahead = ahead.as_mut().expect("it was just put there");
+    };
     ahead.drop_below(from);
     ahead.read(until)?;
     let mut bytes = 0;

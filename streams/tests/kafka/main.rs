@@ -15,6 +15,7 @@ mod binding;
 mod faults;
 mod foreign;
 mod model;
+mod opening;
 mod refused;
 mod tls;
 
