@@ -160,7 +160,7 @@ pub trait Log: Send + Sync {
     /// Appends a batch and tells where each part of it stands, in the order in which the batch named them.
     ///
     /// # Errors
-    /// Nothing of the batch counts, except after [`LogError::InDoubt`].
+    /// Nothing of the batch counts, except after [`LogError::InDoubt`], which says what is known of each record.
     fn append(&self, batch: &Batch) -> Result<Vec<Appended>, LogError>;
 
     /// Appends what `make` makes of the next offsets, with no other append in between; nothing if it makes

@@ -142,7 +142,7 @@ impl Appending {
             if is_definite(code) {
                 refused(code)
             } else {
-                self.in_doubt(&KafkaError::MessageProduction(code).to_string())
+                self.in_doubt(&KafkaError::MessageProduction(code).to_string(), Vec::new())
             }
         }))
     }
@@ -213,9 +213,10 @@ impl Appending {
             match answer {
                 Some(Ok(offset)) => offsets.push(*offset),
                 Some(Err(code)) => {
-                    return Err(self.in_doubt(&KafkaError::MessageProduction(*code).to_string()));
+                    let why = KafkaError::MessageProduction(*code).to_string();
+                    return Err(self.in_doubt(&why, kept(batch, answers)));
                 }
-                None => return Err(self.in_doubt("no answer came")),
+                None => return Err(self.in_doubt("no answer came", kept(batch, answers))),
             }
         }
         let mut rest = offsets.as_slice();
@@ -232,8 +233,9 @@ impl Appending {
         unanswered(what, format!("no answer yet{}", self.context.complaints.last()))
     }
 
-    fn in_doubt(&self, why: &str) -> LogError {
+    fn in_doubt(&self, why: &str, kept: Vec<Vec<Option<u64>>>) -> LogError {
         LogError::InDoubt {
+            kept,
             what: format!(
                 "Kafka did not acknowledge a batch: {why}{}",
                 self.context.complaints.last()
@@ -295,6 +297,13 @@ fn too_large(bytes: usize) -> LogError {
     }
 }
 
+/// Which records of a batch were acknowledged, and where.
+fn kept(batch: &Batch, answers: &[Option<Answer>]) -> Vec<Vec<Option<u64>>> {
+    let mut offsets = answers.iter().map(|answer| answer.and_then(Result::ok));
+    let of = |part: &Part| (0..part.count).map(|_| offsets.next().flatten()).collect();
+    batch.parts.iter().map(of).collect()
+}
+
 /// Where a part stands, whose records have these offsets.
 fn stands(part: &Part, offsets: &[u64]) -> Appended {
     let first = offsets.first().copied().unwrap_or_default();
@@ -344,7 +353,8 @@ fn refused(code: Code) -> LogError {
 fn not_sent(error: &KafkaError, full: bool, in_part: bool) -> LogError {
     if in_part {
         let what = format!("Kafka took a part of a batch: {error}");
-        return LogError::InDoubt { what };
+        let kept = Vec::new();
+        return LogError::InDoubt { what, kept };
     }
     match error {
         KafkaError::MessageProduction(code) if is_definite(*code) => refused(*code),

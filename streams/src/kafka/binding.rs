@@ -72,7 +72,7 @@ impl Sent for Sending {
             Some(Ok(())) => Outcome::Kept,
             Some(Err(error)) => Outcome::Failed(match error {
                 // What counts is what is read back: it may be asked for again.
-                LogError::InDoubt { what } => unanswered("binding an epoch", what),
+                LogError::InDoubt { what, .. } => unanswered("binding an epoch", what),
                 other => other,
             }),
             None if self.since.elapsed() > LATE => Outcome::Late(self.appending.late("binding an epoch")),

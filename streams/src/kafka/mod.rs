@@ -356,7 +356,7 @@ impl Log for KafkaLog {
         };
         self.append(&batch).map_err(|error| match error {
             // What counts is what is read back: it may be asked for again.
-            LogError::InDoubt { what } => unanswered("binding an epoch", what),
+            LogError::InDoubt { what, .. } => unanswered("binding an epoch", what),
             other => other,
         })
     }
