@@ -167,7 +167,20 @@ fn of_two_bindings_of_one_epoch_both_processes_read_the_same_first() {
     );
 }
 
-/// Binds records as they come, 2,000 a second, in one of two ways, until so many are bound: how many epochs that took, and per
+/// Sends 2,000 records a second, and notes when.
+fn send_evenly(other: &BaseProducer, topic: &str, records: u64, sent_at: &Mutex<Vec<Instant>>) {
+    let begun = Instant::now();
+    for n in 0..records {
+        let due = Duration::from_micros(n * 500);
+        std::thread::sleep(due.saturating_sub(begun.elapsed()));
+        sent_at.lock().unwrap().push(Instant::now());
+        send(other, topic, 0, None, Some(b"{}"));
+        other.poll(Duration::ZERO);
+    }
+    flush(other);
+}
+
+/// Binds records as they come, in one of two ways, until so many are bound: how many epochs that took, and per
 /// record how long after it was sent its binding was read back.
 fn bind_orders(
     log: &KafkaLog,
@@ -181,17 +194,7 @@ fn bind_orders(
     let mut reader = log.read("timeline", 0, 0).unwrap();
     let mut ahead = Ahead::new(ahead_max);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let begun = Instant::now();
-            for n in 0..orders {
-                let due = Duration::from_micros(n * 500);
-                std::thread::sleep(due.saturating_sub(begun.elapsed()));
-                sent_at.lock().unwrap().push(Instant::now());
-                send(other, stock, 0, None, Some(b"{}"));
-                other.poll(Duration::ZERO);
-            }
-            flush(other);
-        });
+        scope.spawn(|| send_evenly(other, stock, orders, &sent_at));
         let (mut seen, mut answers) = (0, VecDeque::new());
         while (bound_at.len() as u64) < orders {
             while let Some(run) = reader.next_run(reader.offset() + 1).unwrap() {
