@@ -5,6 +5,9 @@
 //! bounded in number and bytes: when it is full a command is refused before anything of it is done, and a
 //! stream of lines waits.
 //!
+//! Where the log can't vouch for a batch as a whole, it tells what it knows of each record: a command is answered
+//! by its own.
+//!
 //! Invariant: the records of one [`Appender::append`] stand one behind another in each partition; two of one
 //! caller, the second made after the first was answered, stand in that order.
 
@@ -13,7 +16,7 @@ use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use contract::log::Topic;
-use streams::{Batch, Log, LogError, partition_of};
+use streams::{Appended, Batch, Log, LogError, partition_of};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::problem::Problem;
@@ -223,23 +226,34 @@ fn write(log: &dyn Log, jobs: Vec<Job>) {
         })
         .collect();
     let appended = log.append(&batch);
-    for (job, mut places) in jobs.into_iter().zip(places) {
-        let told = appended.as_ref().map_err(Clone::clone).map(|parts| {
-            for stands in &mut places {
-                let same = |part: &&streams::Appended| {
-                    part.partition == stands.partition && part.topic == stands.topic.name()
-                };
-                let part = parts
-                    .iter()
-                    .find(same)
-                    .expect("the log tells where each part stands");
-                let index = usize::try_from(stands.offset).unwrap_or(usize::MAX);
-                stands.offset = part.offset(index);
-            }
-            places
+    for (job, places) in jobs.into_iter().zip(places) {
+        let told = places.into_iter().map(|stands| {
+            let same = |((topic, partition), _): &((Topic, u32), u64)| {
+                (*topic, *partition) == (stands.topic, stands.partition)
+            };
+            let part = counts.iter().position(same);
+            let part = part.expect("each record was counted in its part");
+            let index = usize::try_from(stands.offset).unwrap_or(usize::MAX);
+            let offset = offset(&appended, part, index)?;
+            Ok(Stands { offset, ..stands })
         });
         // Who asked may have gone; what was appended stays.
-        let _ = job.reply.send(told);
+        let _ = job.reply.send(told.collect());
+    }
+}
+
+/// Where a record of a batch came to stand: the one of that number in its part, of that number itself.
+fn offset(appended: &Result<Vec<Appended>, LogError>, part: usize, index: usize) -> Result<u64, LogError> {
+    match appended {
+        Ok(parts) => Ok(parts[part].offset(index)),
+        Err(LogError::InDoubt { what, kept }) => {
+            let kept = kept.get(part).and_then(|part| part.get(index)).copied();
+            kept.flatten().ok_or_else(|| LogError::InDoubt {
+                what: what.clone(),
+                kept: Vec::new(),
+            })
+        }
+        Err(error) => Err(error.clone()),
     }
 }
 
@@ -253,4 +267,144 @@ fn next(counts: &mut Vec<((Topic, u32), u64)>, topic: Topic, partition: u32) -> 
     let offset = counts[at].1;
     counts[at].1 += 1;
     offset
+}
+
+#[cfg(test)]
+mod tests {
+    use streams::MemoryLog;
+
+    use super::*;
+
+    /// Parts of a batch as the log tells of them, and what a record is then told.
+    #[test]
+    fn a_command_is_answered_by_its_own_records_where_the_log_can_tell() {
+        let log: Arc<dyn Log> = {
+            let topics = [(Topic::Orders.name(), 2), (Topic::Reviews.name(), 1)];
+            Arc::new(Doubtful(MemoryLog::new(&topics).expect("the topics are fine")))
+        };
+        let mut answers = Vec::new();
+        let jobs = (0..40).map(|n| {
+            let (reply, answer) = oneshot::channel();
+            answers.push(answer);
+            let topic = if n % 3 == 0 { Topic::Reviews } else { Topic::Orders };
+            let new = |i: usize| New {
+                key: format!("k{n}"),
+                value: if (n + i).is_multiple_of(7) { "lost" } else { "kept" }.into(),
+            };
+            Job {
+                topic,
+                records: (0..1 + n % 4).map(new).collect(),
+                traceparent: None,
+                reply,
+                _room: Arc::new(Semaphore::new(1))
+                    .try_acquire_owned()
+                    .expect("there is room"),
+            }
+        });
+        let jobs: Vec<Job> = jobs.collect();
+        let wanted: Vec<Vec<New>> = jobs.iter().map(|job| job.records.clone()).collect();
+        write(log.as_ref(), jobs);
+        let mut doubts = 0;
+        for (mut answer, records) in answers.into_iter().zip(wanted) {
+            let is_lost = records.iter().any(|new| new.value == b"lost");
+            match answer.try_recv().expect("everybody is answered") {
+                Err(LogError::InDoubt { .. }) => {
+                    assert!(is_lost, "all of it was acknowledged");
+                    doubts += 1;
+                }
+                Err(error) => panic!("{error}"),
+                Ok(stands) => {
+                    assert!(!is_lost && stands.len() == records.len());
+                    for (
+                        Stands {
+                            topic,
+                            partition,
+                            offset,
+                        },
+                        new,
+                    ) in stands.into_iter().zip(records)
+                    {
+                        let mut reader = log.read(topic.name(), partition, offset).expect("it is there");
+                        let mut run = reader
+                            .next_run(offset + 1)
+                            .expect("it is read")
+                            .expect("it is there");
+                        let found = run.next().expect("it is there");
+                        assert_eq!(
+                            (found.key, found.value),
+                            (Some(new.key.as_bytes()), Some(&new.value[..]))
+                        );
+                    }
+                }
+            }
+        }
+        assert!((5..35).contains(&doubts), "{doubts} of 40");
+    }
+
+    /// Keeps each record for itself, but those that say that they get lost.
+    struct Doubtful(MemoryLog);
+
+    impl Log for Doubtful {
+        fn topics(&self) -> Vec<streams::TopicPartitions> {
+            self.0.topics()
+        }
+
+        fn append(&self, batch: &Batch) -> Result<Vec<Appended>, LogError> {
+            // A log of its own says how the batch is divided.
+            let topics: Vec<_> = self.topics();
+            let topics: Vec<_> = topics
+                .iter()
+                .map(|topic| (topic.name.as_str(), topic.partitions))
+                .collect();
+            let divided = MemoryLog::new(&topics)?;
+            let mut kept = Vec::new();
+            for part in divided.append(batch)? {
+                let mut reader = divided.read(&part.topic, part.partition, 0)?;
+                let mut offsets = Vec::new();
+                while let Some(run) = reader.next_run(u64::MAX)? {
+                    for record in run {
+                        let mut one = Batch::new(0);
+                        one.push(&part.topic, part.partition, record.key, record.value);
+                        let is_lost = record.value == Some(b"lost");
+                        offsets.push(if is_lost {
+                            None
+                        } else {
+                            Some(self.0.append(&one)?[0].first)
+                        });
+                    }
+                }
+                kept.push(offsets);
+            }
+            let what = "simulated".to_owned();
+            Err(LogError::InDoubt { what, kept })
+        }
+
+        fn append_after(
+            &self,
+            _: i64,
+            _: &mut dyn FnMut(&streams::NextOffsets<'_>) -> Option<Batch>,
+        ) -> Result<Vec<Appended>, LogError> {
+            unreachable!("commands are appended as they are")
+        }
+
+        fn wait(&self, seen: u64, timeout: std::time::Duration) -> u64 {
+            self.0.wait(seen, timeout)
+        }
+
+        fn starts(&self, topic: &str) -> Result<Vec<u64>, LogError> {
+            self.0.starts(topic)
+        }
+
+        fn ends(&self, topic: &str) -> Result<Vec<u64>, LogError> {
+            self.0.ends(topic)
+        }
+
+        fn read_all(&self, places: &[streams::Place<'_>]) -> Result<Vec<Box<dyn streams::Reader>>, LogError> {
+            self.0.read_all(places)
+        }
+
+        fn trim(&self, topic: &str, partition: u32, before: u64) -> Result<(), LogError> {
+            self.0.trim(topic, partition, before)
+        }
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! It reads the timeline, from its beginning or from where a checkpoint ends. While there are bindings to
 //! read it hands them out (that is what a restart is); at the end it binds epochs itself, by the minter's
-//! decision, and reads them back before it acts on them. All of its state is what it has read, so that it
+//! decision, and reads them back before it acts on them; the next may be under way before that
+//! ([`minting`]). All of its state is what it has read, so that it
 //! can be thrown away at any moment and opened again.
 //!
 //! Invariants:
@@ -17,22 +18,21 @@
 
 mod backlog;
 mod cursors;
+mod minting;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use contract::log::{Binding, Epoch, Position, Topic};
 use contract::time::Time;
-use streams::timeline::{
-    self, Decision, Facts, Generation, Limits, Minter, Outcome, Takeover, Timeline, TimelineError,
-};
+use streams::timeline::{self, Decision, Generation, Limits, Outcome, Takeover, Timeline, TimelineError};
 use streams::{Batch, Log, LogError, Reader};
 
 use crate::checkpoint::Manifest;
 use crate::chunk::Raw;
 use crate::clock::Now;
-use backlog::Backlog;
 use cursors::Cursors;
+use minting::Minting;
 
 /// How often who follows looks for what others have bound.
 const FOLLOW_MS: u64 = 100;
@@ -157,11 +157,10 @@ pub struct Conductor {
     timeline: Timeline,
     reader: Box<dyn Reader>,
     cursors: Cursors,
-    minter: Minter,
+    minting: Minting,
     generation: Generation,
     /// The last epoch that was bound when we came.
     bound_before: Epoch,
-    backlog: Backlog,
     /// Records that are to be skipped.
     skips: BTreeSet<Position>,
     /// We hold the generation, and so may bind.
@@ -192,15 +191,14 @@ impl Conductor {
         Ok(Conductor {
             reader: log.read(timeline::TOPIC, 0, from.offset)?,
             cursors: Cursors::new(Arc::clone(&log), begun.unwrap_or_else(timeline::no_ends)),
+            minting: Minting::new(Arc::clone(&log), limits, now),
             log,
             timeline: from.timeline,
-            minter: Minter::new(limits, now.wall, now.monotonic_ms),
             generation: Generation {
                 number: end.generation().map_or(0, |in_force| in_force.number) + 1,
                 owner: me.to_owned(),
             },
             bound_before: Epoch(end.next_epoch().0 - 1),
-            backlog: Backlog::new(),
             skips: end.skips().clone(),
             at_end: Some((end, end_reader)),
             holds: false,
@@ -228,13 +226,14 @@ impl Conductor {
         };
         read(reader.as_mut(), end, u64::MAX)?;
         let me = &self.generation.owner;
-        take_generation(self.log.as_ref(), reader.as_mut(), end, (me, skips), now)?;
+        let taken = take_generation(self.log.as_ref(), reader.as_mut(), end, (me, skips), now)?;
         self.skips.clone_from(end.skips());
         if let Some(in_force) = end.generation() {
             self.generation = in_force.clone();
         }
         // What comes after is read where epochs are handed out.
         self.at_end = None;
+        self.minting.taken(taken);
         self.holds = true;
         Ok(&self.generation)
     }
@@ -294,7 +293,7 @@ impl Conductor {
 
     /// Accepts the wall clock as it is.
     pub fn accept_clock(&mut self, now: Now) {
-        self.minter.accept(now.wall, now.monotonic_ms);
+        self.minting.accept(now);
     }
 
     /// Says what comes next.
@@ -316,20 +315,16 @@ impl Conductor {
             let monotonic_ms = now.monotonic_ms.saturating_add(FOLLOW_MS);
             return Ok(Turn::WaitUntil { monotonic_ms });
         }
-        match self.decide(now, flight)? {
+        match self.minting.mint(&self.timeline, now, flight)? {
             Decision::WaitUntil { monotonic_ms } => Ok(Turn::WaitUntil { monotonic_ms }),
             Decision::Full => Ok(Turn::Full),
             Decision::Stopped { wall, limit } => Ok(Turn::Stopped { wall, limit }),
-            Decision::Bind { clock } | Decision::Heartbeat { clock } => {
-                self.bind(now, clock)?;
-                // What was appended may be void, if somebody else was faster: what counts is what is read.
-                match self.next_bound(now)? {
-                    Some(epoch) => Ok(Turn::Epoch(epoch)),
-                    None => Ok(Turn::WaitUntil {
-                        monotonic_ms: now.monotonic_ms,
-                    }),
-                }
-            }
+            Decision::Bind { .. } | Decision::Heartbeat { .. } => match self.next_bound(now)? {
+                Some(epoch) => Ok(Turn::Epoch(epoch)),
+                None => Ok(Turn::WaitUntil {
+                    monotonic_ms: now.monotonic_ms,
+                }),
+            },
         }
     }
 
@@ -359,64 +354,9 @@ impl Conductor {
         }
         let last = self.timeline.last().expect("a binding was just read");
         if last.epoch > self.bound_before {
-            self.minter.bound(last.clock, now.monotonic_ms);
+            self.minting.read(last, now);
         }
         Ok(Some(Arc::new(last.clone())))
-    }
-
-    fn decide(&mut self, now: Now, flight: Flight) -> Result<Decision, ConductorError> {
-        let pending = self.pending()?;
-        self.backlog.looked(now.monotonic_ms, pending);
-        let facts = Facts {
-            last_clock: self.timeline.last().map(|last| last.clock),
-            input: pending > 0,
-            // While epochs are under way it is not known what they leave.
-            deadline: flight.deadline.filter(|_| flight.epochs == 0),
-            in_flight: flight.epochs,
-            wall: now.wall,
-            monotonic_ms: now.monotonic_ms,
-        };
-        Ok(self.minter.decide(&facts))
-    }
-
-    /// How many records there are beyond what is bound.
-    fn pending(&self) -> Result<u64, LogError> {
-        let mut pending = 0;
-        for topic in Topic::ALL {
-            let ends = self.log.seen_ends(topic.name())?;
-            pending += backlog::beyond(bound(&self.timeline, topic), &ends);
-        }
-        Ok(pending)
-    }
-
-    /// Appends the binding of the next epoch.
-    fn bind(&mut self, now: Now, clock: Time) -> Result<(), ConductorError> {
-        let timeline = &self.timeline;
-        let last = timeline.last();
-        let mut slice = self.backlog.slice(self.log.as_ref(), last, clock)?;
-        let mut waited_unseen = false;
-        self.log.append_after(now.wall.ms(), &mut |next| {
-            waited_unseen = slice.is_none() && next.blind_ms() > backlog::LIVE_MS_MAX;
-            if waited_unseen {
-                return None;
-            }
-            let all = || {
-                // What was acknowledged by then is bound; what came since need not be.
-                let seen = next.as_of_ms().and_then(Time::from_ms).unwrap_or(clock);
-                let clock = clock.min(seen).max(last.map_or(seen, |last| last.clock));
-                (backlog::all(next), clock)
-            };
-            let (ends, clock) = slice.take().unwrap_or_else(all);
-            let epoch = timeline.next_epoch();
-            let binding = Binding { epoch, clock, ends };
-            Some(record(now, &timeline.encode(&binding, None)))
-        })?;
-        if waited_unseen {
-            self.backlog.fall_behind();
-        } else {
-            self.backlog.bound();
-        }
-        Ok(())
     }
 }
 
@@ -500,14 +440,14 @@ pub fn check_skips(
     Ok(())
 }
 
-/// Binds epochs until the generation in force is ours.
+/// Binds epochs until the generation in force is ours; the last that was bound then.
 fn take_generation(
     log: &dyn Log,
     reader: &mut dyn Reader,
     end: &mut Timeline,
     (me, skips): (&str, &[Position]),
     now: Now,
-) -> Result<(), ConductorError> {
+) -> Result<Epoch, ConductorError> {
     // Of a log that nobody has bound yet the clock starts with its first record.
     let begins = match end.last() {
         None => streams::first_time(log)?.map_or(now.wall, |first| first.min(now.wall)),
@@ -525,5 +465,5 @@ fn take_generation(
         })?;
         read(reader, end, u64::MAX)?;
     }
-    Ok(())
+    Ok(Epoch(end.next_epoch().0 - 1))
 }

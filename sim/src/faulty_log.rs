@@ -258,11 +258,11 @@ impl FaultyLog {
             Some(AppendFault::Full) => Err(LogError::DiskFull { what }),
             Some(AppendFault::DoubtLost) => {
                 state.refusing = true;
-                Err(LogError::InDoubt { what })
+                Err(in_doubt(what))
             }
             Some(AppendFault::CrashBefore) => {
                 state.crashed = true;
-                Err(LogError::InDoubt { what })
+                Err(in_doubt(what))
             }
             fault => Ok(fault),
         }
@@ -274,11 +274,11 @@ impl FaultyLog {
         match fault {
             Some(AppendFault::DoubtKept) => {
                 self.state().refusing = true;
-                Err(LogError::InDoubt { what })
+                Err(in_doubt(what))
             }
             Some(AppendFault::CrashAfter) => {
                 self.state().crashed = true;
-                Err(LogError::InDoubt { what })
+                Err(in_doubt(what))
             }
             Some(AppendFault::Slow(ms)) => {
                 self.clock.pass(ms);
@@ -318,7 +318,7 @@ impl FaultyLog {
         if state.has_stopped() {
             state.crashed = true;
             let what = "appending".to_owned();
-            return Err(LogError::InDoubt { what });
+            return Err(in_doubt(what));
         }
         drop(state);
         let done = done?;
@@ -343,6 +343,11 @@ fn cut(log: &dyn Log, until: &Ends) -> MemoryLog {
         }
     }
     copy
+}
+
+fn in_doubt(what: String) -> LogError {
+    let kept = Vec::new();
+    LogError::InDoubt { what, kept }
 }
 
 impl Log for FaultyLog {

@@ -114,6 +114,9 @@ pub enum LogError {
     InDoubt {
         /// What happened.
         what: String,
+        /// Per part of the batch the offset of each record that was kept all the same, as far as that is known; none
+        /// where it is not. Empty: it is known of no record.
+        kept: Vec<Vec<Option<u64>>>,
     },
     /// An earlier failure left the log unable to vouch for what it appends.
     #[error("no appends until the log is opened again: {why}")]

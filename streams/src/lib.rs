@@ -23,6 +23,8 @@ pub use embedded::{EmbeddedLog, ReadOnlyLog};
 pub use error::{Damage, LogError};
 #[cfg(feature = "kafka")]
 pub use kafka::KafkaLog;
-pub use log::{Appended, Log, NextOffsets, Place, Reader, TopicPartitions, Trouble, first_time};
+pub use log::{
+    Appended, Log, NextOffsets, Outcome, Place, Reader, Sent, TopicPartitions, Trouble, first_time,
+};
 pub use memory::MemoryLog;
 pub use record::{Batch, Headers, Record, Records, partition_of};

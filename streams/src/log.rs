@@ -55,6 +55,34 @@ impl Appended {
     }
 }
 
+/// What became of an append that was not waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is not known yet.
+    Waits,
+    /// It is not known yet, which takes long; why.
+    Late(LogError),
+    /// It was kept, as durable as the log keeps anything.
+    Kept,
+    /// It was not kept, or it will not be known; nor was anything that was sent after it.
+    Failed(LogError),
+}
+
+/// An append that was not waited for.
+pub trait Sent: Send {
+    /// What became of it.
+    fn outcome(&self) -> Outcome;
+}
+
+/// It was waited for.
+pub(crate) struct Waited;
+
+impl Sent for Waited {
+    fn outcome(&self) -> Outcome {
+        Outcome::Kept
+    }
+}
+
 /// A partition that can't be read at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
@@ -147,7 +175,7 @@ pub trait Log: Send + Sync {
     /// Appends a batch and tells where each part of it stands, in the order in which the batch named them.
     ///
     /// # Errors
-    /// Nothing of the batch counts, except after [`LogError::InDoubt`].
+    /// Nothing of the batch counts, except after [`LogError::InDoubt`], which says what is known of each record.
     fn append(&self, batch: &Batch) -> Result<Vec<Appended>, LogError>;
 
     /// Appends what `make` makes of the next offsets, with no other append in between; nothing if it makes
@@ -167,6 +195,27 @@ pub trait Log: Send + Sync {
         timestamp_ms: i64,
         make: &mut dyn FnMut(&NextOffsets<'_>) -> Option<Batch>,
     ) -> Result<Vec<Appended>, LogError>;
+
+    /// How many of [`Log::send_after`] may be under way at once. It is the same for all who write to a timeline, and
+    /// must not shrink ([`crate::timeline::Ahead`]).
+    fn ahead_max(&self) -> u64 {
+        1
+    }
+
+    /// As [`Log::append_after`], but need not wait until what it appends is durable. Of what one caller sends so none
+    /// is kept, if one before it was not; they stand in the order in which they were sent.
+    /// [`Log::wait`]'s counter grows when one can be read.
+    ///
+    /// # Errors
+    /// As [`Log::append_after`]: nothing is under way then.
+    fn send_after(
+        &self,
+        timestamp_ms: i64,
+        make: &mut dyn FnMut(&NextOffsets<'_>) -> Option<Batch>,
+    ) -> Result<Box<dyn Sent>, LogError> {
+        self.append_after(timestamp_ms, make)?;
+        Ok(Box::new(Waited))
+    }
 
     /// Waits until a counter is greater than `seen`, or the time is out; gives the counter, which only grows.
     /// `wait(0, Duration::ZERO)` tells it at once.

@@ -13,6 +13,7 @@
 //!
 //! Everything here is pure: facts go in, a decision comes out.
 
+mod ahead;
 mod generation;
 mod minter;
 mod slices;
@@ -23,6 +24,7 @@ use contract::log::{Binding, Epoch, Position, Topic};
 use contract::time::Time;
 use serde_json::{Map, Value, json};
 
+pub use ahead::{Ahead, Room};
 pub use generation::{Takeover, may_act, take_over};
 pub use minter::{Decision, Facts, Limits, Minter};
 pub use slices::{Pending, slice};

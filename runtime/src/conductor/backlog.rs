@@ -67,7 +67,7 @@ impl Backlog {
         self.waiting_since_ms = None;
     }
 
-    /// Notes that what is there gathered while nobody could look.
+    /// Notes that what is there gathered while nobody could look, or seemed bound and is not.
     pub fn fall_behind(&mut self) {
         self.behind = true;
     }
@@ -218,9 +218,18 @@ pub fn beyond(bound: &[u64], ends: &[u64]) -> u64 {
         .sum()
 }
 
-/// The ends that bind everything.
-pub fn all(next: &NextOffsets<'_>) -> [Vec<u64>; 9] {
-    Topic::ALL.map(|topic| next.ends(topic.name()).map(<[u64]>::to_vec).unwrap_or_default())
+/// The ends that bind everything. A former holder of the generation, who looked later than we did, may have bound
+/// more: together they hold whatever either does goes by.
+pub fn all(next: &NextOffsets<'_>, last: Option<&Binding>) -> [Vec<u64>; 9] {
+    Topic::ALL.map(|topic| {
+        let mut ends = next.ends(topic.name()).map(<[u64]>::to_vec).unwrap_or_default();
+        let last = last.map_or(&[][..], |last| &last.ends[topic as usize]);
+        ends.resize(ends.len().max(last.len()), 0);
+        for (end, last) in ends.iter_mut().zip(last) {
+            *end = (*end).max(*last);
+        }
+        ends
+    })
 }
 
 /// Per topic the next offset of each partition, and the clock.

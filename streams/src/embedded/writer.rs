@@ -175,6 +175,6 @@ fn not_made(shared: &Shared, name: &str, error: &std::io::Error) -> Failure {
 }
 
 fn in_doubt(what: &str) -> Failure {
-    let what = what.to_owned();
-    Failure::InDoubt(LogError::InDoubt { what })
+    let (what, kept) = (what.to_owned(), Vec::new());
+    Failure::InDoubt(LogError::InDoubt { what, kept })
 }

@@ -19,7 +19,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 
-use super::client::Deliveries;
+use super::client::{Deliveries, unanswered};
 use super::config::{self, RECORD_BYTES_MAX};
 use crate::error::LogError;
 use crate::log::Appended;
@@ -29,17 +29,19 @@ use crate::record::{Batch, Part, Records};
 const GRACE: Duration = Duration::from_secs(5);
 
 /// What the brokers said to one record: its offset, or why not.
-type Answer = Result<u64, Code>;
+pub type Answer = Result<u64, Code>;
+
+/// What is done with all answers to a batch. It must be quick: the client's thread does it.
+pub type Done = Box<dyn Fn(&[Option<Answer>]) + Send + Sync>;
 
 /// Where the answers to a batch gather.
-#[derive(Debug)]
-struct Answers {
+pub struct Answers {
     all: Mutex<(usize, Vec<Option<Answer>>)>,
     complete: Condvar,
+    done: Option<Done>,
 }
 
 /// Goes with a record and brings the answer to it.
-#[derive(Debug)]
 pub struct Ticket {
     answers: Arc<Answers>,
     index: usize,
@@ -57,11 +59,17 @@ impl Ticket {
 }
 
 impl Answers {
-    fn new(records: usize) -> Arc<Answers> {
+    fn new(records: usize, done: Option<Done>) -> Arc<Answers> {
         Arc::new(Answers {
             all: Mutex::new((records, vec![None; records])),
             complete: Condvar::new(),
+            done,
         })
+    }
+
+    /// The answers, as far as they came.
+    fn so_far(&self) -> Vec<Option<Answer>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
     fn take(&self, index: usize, answer: Answer) {
@@ -71,6 +79,9 @@ impl Answers {
             *left -= 1;
         }
         if *left == 0 {
+            if let Some(done) = &self.done {
+                done(answers);
+            }
             self.complete.notify_all();
         }
     }
@@ -109,10 +120,45 @@ impl Appending {
     /// Appends the records of a batch to the topics whose names `name` makes of its own, and waits until all are
     /// acknowledged.
     pub fn append(&self, batch: &Batch, name: &dyn Fn(&str) -> String) -> Result<Vec<Appended>, LogError> {
+        let producer = self.producer();
+        let answers = self.send_by(&producer, batch, name, None)?;
+        let answers = answers.wait(self.timeout + GRACE);
+        self.told(batch, &answers).inspect_err(|_| self.renew(&producer))
+    }
+
+    /// Sends the records of a batch, and does not wait; `done` hears all answers.
+    pub fn send(
+        &self,
+        batch: &Batch,
+        name: &dyn Fn(&str) -> String,
+        done: Done,
+    ) -> Result<Arc<Answers>, LogError> {
+        self.send_by(&self.producer(), batch, name, Some(done))
+    }
+
+    /// What is known of a batch of one record that was sent: none if it is nothing yet.
+    pub fn known(&self, answers: &Answers) -> Option<Result<(), LogError>> {
+        let answer = answers.so_far().into_iter().next().flatten()?;
+        Some(answer.map(drop).map_err(|code| {
+            self.renew(&self.producer());
+            if is_definite(code) {
+                refused(code)
+            } else {
+                self.in_doubt(&KafkaError::MessageProduction(code).to_string(), Vec::new())
+            }
+        }))
+    }
+
+    fn send_by(
+        &self,
+        producer: &Arc<ThreadedProducer<Deliveries>>,
+        batch: &Batch,
+        name: &dyn Fn(&str) -> String,
+        done: Option<Done>,
+    ) -> Result<Arc<Answers>, LogError> {
         let records = usize::try_from(batch.len()).unwrap_or(usize::MAX);
         check_sizes(batch)?;
-        let producer = self.producer();
-        let answers = Answers::new(records);
+        let answers = Answers::new(records, done);
         let until = Instant::now() + self.timeout;
         let mut index = 0;
         for part in &batch.parts {
@@ -131,13 +177,12 @@ impl Appending {
                         sent = back;
                         continue;
                     }
-                    self.renew(&producer);
+                    self.renew(producer);
                     return Err(not_sent(&error, full, index > 1));
                 }
             }
         }
-        let answers = answers.wait(self.timeout + GRACE);
-        self.told(batch, &answers).inspect_err(|_| self.renew(&producer))
+        Ok(answers)
     }
 
     fn producer(&self) -> Arc<ThreadedProducer<Deliveries>> {
@@ -170,9 +215,10 @@ impl Appending {
             match answer {
                 Some(Ok(offset)) => offsets.push(*offset),
                 Some(Err(code)) => {
-                    return Err(self.in_doubt(&KafkaError::MessageProduction(*code).to_string()));
+                    let why = KafkaError::MessageProduction(*code).to_string();
+                    return Err(self.in_doubt(&why, kept(batch, answers)));
                 }
-                None => return Err(self.in_doubt("no answer came")),
+                None => return Err(self.in_doubt("no answer came", kept(batch, answers))),
             }
         }
         let mut rest = offsets.as_slice();
@@ -184,8 +230,14 @@ impl Appending {
         Ok(appended.collect())
     }
 
-    fn in_doubt(&self, why: &str) -> LogError {
+    /// That something takes long.
+    pub fn late(&self, what: &str) -> LogError {
+        unanswered(what, format!("no answer yet{}", self.context.0.complaints.last()))
+    }
+
+    fn in_doubt(&self, why: &str, kept: Vec<Vec<Option<u64>>>) -> LogError {
         LogError::InDoubt {
+            kept,
             what: format!(
                 "Kafka did not acknowledge a batch: {why}{}",
                 self.context.0.complaints.last()
@@ -247,6 +299,13 @@ fn too_large(bytes: usize) -> LogError {
     }
 }
 
+/// Which records of a batch were acknowledged, and where.
+fn kept(batch: &Batch, answers: &[Option<Answer>]) -> Vec<Vec<Option<u64>>> {
+    let mut offsets = answers.iter().map(|answer| answer.and_then(Result::ok));
+    let of = |part: &Part| (0..part.count).map(|_| offsets.next().flatten()).collect();
+    batch.parts.iter().map(of).collect()
+}
+
 /// Where a part stands, whose records have these offsets.
 fn stands(part: &Part, offsets: &[u64]) -> Appended {
     let first = offsets.first().copied().unwrap_or_default();
@@ -296,7 +355,8 @@ fn refused(code: Code) -> LogError {
 fn not_sent(error: &KafkaError, full: bool, in_part: bool) -> LogError {
     if in_part {
         let what = format!("Kafka took a part of a batch: {error}");
-        return LogError::InDoubt { what };
+        let kept = Vec::new();
+        return LogError::InDoubt { what, kept };
     }
     match error {
         KafkaError::MessageProduction(code) if is_definite(*code) => refused(*code),

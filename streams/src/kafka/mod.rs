@@ -12,7 +12,7 @@
 //!
 //! **Binding.** What can be bound comes from rounds of looking at all ends ([`staged`], [`ends`]); a binding is one
 //! record in a topic of one partition, and counts if it is the first for its epoch. One that is in doubt is
-//! no doubt: what counts is what is read back.
+//! no doubt: what counts is what is read back. Several may be under way ([`binding`]).
 //!
 //! **Whose log it is.** Each record of the timeline carries the log's id and how many partitions each topic had
 //! when it began; the first that is there says what they are. So every instance finds the same, and a
@@ -33,6 +33,7 @@
 
 mod appending;
 mod asking;
+mod binding;
 mod client;
 mod config;
 mod ends;
@@ -53,12 +54,15 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use serde_json::{Value, json};
 
 use crate::error::LogError;
-use crate::log::{Appended, Log, NextOffsets, Place, Reader, TopicPartitions, Trouble, first_time};
+use crate::log::{
+    Appended, Log, NextOffsets, Place, Reader, Sent, TopicPartitions, Trouble, Waited, first_time,
+};
 use crate::record::Batch;
 use crate::streams::Streams;
 use crate::timeline::{self, Timeline, no_ends};
 use appending::Appending;
 use asking::{Answer, Looker, number};
+use binding::Sending;
 use client::unanswered;
 use contract::log::{Binding, Epoch};
 use ends::Looking;
@@ -129,6 +133,7 @@ impl Shared {
 pub struct KafkaLog {
     shared: Arc<Shared>,
     appending: Option<Appending>,
+    binding: Option<Arc<Appending>>,
     admin: Admin,
     /// As the timeline says; none before it is begun.
     installation: Mutex<Option<Installation>>,
@@ -166,6 +171,9 @@ impl KafkaLog {
         let appending = (!config.read_only)
             .then(|| Appending::new(config.appending(), ear.clone(), config.brokers.timeout))
             .transpose()?;
+        let binding = (!config.read_only)
+            .then(|| Appending::new(binding::client(&config), ear.clone(), config.brokers.timeout))
+            .transpose()?;
         let lanes = Lanes::new(reading, ear, &config.prefix);
         let log = KafkaLog {
             shared: Arc::new(Shared {
@@ -176,6 +184,7 @@ impl KafkaLog {
                 looker,
             }),
             appending,
+            binding: binding.map(Arc::new),
             admin,
             installation: Mutex::new(None),
         };
@@ -284,12 +293,29 @@ impl KafkaLog {
         marked
     }
 
+    /// What `make` makes of what can be bound now.
+    fn make(
+        &self,
+        timestamp_ms: i64,
+        make: &mut dyn FnMut(&NextOffsets<'_>) -> Option<Batch>,
+    ) -> Result<Option<Batch>, LogError> {
+        let ends = &self.shared.looking.ends;
+        let mut known = ends.fresh(self.shared.config.brokers.timeout)?;
+        ends.check(&known)?;
+        let blind_ms = known.take_blind_ms();
+        let (next, as_of_ms) = (known.staged.ends(), known.staged.as_of_ms());
+        drop(known);
+        let mut batch = make(&NextOffsets::seen_from(&ends.streams, &next, as_of_ms, blind_ms));
+        if let Some(batch) = &mut batch {
+            batch.timestamp_ms = timestamp_ms;
+        }
+        Ok(batch)
+    }
+
     /// Appends a batch as it is.
     fn produce(&self, batch: &Batch) -> Result<Vec<Appended>, LogError> {
         let Some(appending) = &self.appending else {
-            return Err(LogError::Refusing {
-                why: "it is open to be read only".to_owned(),
-            });
+            return Err(only_read());
         };
         for part in &batch.parts {
             self.shared.streams().number(&part.topic, part.partition)?;
@@ -301,6 +327,12 @@ impl KafkaLog {
         }
         self.shared.looking.ends.kick();
         Ok(appended)
+    }
+}
+
+fn only_read() -> LogError {
+    LogError::Refusing {
+        why: "it is open to be read only".to_owned(),
     }
 }
 
@@ -318,21 +350,33 @@ impl Log for KafkaLog {
         timestamp_ms: i64,
         make: &mut dyn FnMut(&NextOffsets<'_>) -> Option<Batch>,
     ) -> Result<Vec<Appended>, LogError> {
-        let ends = &self.shared.looking.ends;
-        let mut known = ends.fresh(self.shared.config.brokers.timeout)?;
-        ends.check(&known)?;
-        let blind_ms = known.take_blind_ms();
-        let (next, as_of_ms) = (known.staged.ends(), known.staged.as_of_ms());
-        drop(known);
-        let Some(mut batch) = make(&NextOffsets::seen_from(&ends.streams, &next, as_of_ms, blind_ms)) else {
+        let Some(batch) = self.make(timestamp_ms, make)? else {
             return Ok(Vec::new());
         };
-        batch.timestamp_ms = timestamp_ms;
         self.append(&batch).map_err(|error| match error {
             // What counts is what is read back: it may be asked for again.
-            LogError::InDoubt { what } => unanswered("binding an epoch", what),
+            LogError::InDoubt { what, .. } => unanswered("binding an epoch", what),
             other => other,
         })
+    }
+
+    fn ahead_max(&self) -> u64 {
+        binding::AHEAD_MAX
+    }
+
+    fn send_after(
+        &self,
+        timestamp_ms: i64,
+        make: &mut dyn FnMut(&NextOffsets<'_>) -> Option<Batch>,
+    ) -> Result<Box<dyn Sent>, LogError> {
+        let Some(binding) = &self.binding else {
+            return Err(only_read());
+        };
+        let Some(batch) = self.make(timestamp_ms, make)? else {
+            return Ok(Box::new(Waited));
+        };
+        let batch = self.marked(&batch, self.installation());
+        Ok(Box::new(Sending::begin(&self.shared, binding, &batch)?))
     }
 
     fn wait(&self, seen: u64, timeout: Duration) -> u64 {

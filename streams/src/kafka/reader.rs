@@ -8,7 +8,8 @@
 //! sent after the end was known. librdkafka passes that word on without saying to which request it is the
 //! answer; so, once there is such a word and nothing else comes, everything is asked for once more
 //! from where we stand, and the next word counts. It takes up to the time that brokers keep a request for
-//! records ([`super::config`]), and happens only where there are such offsets.
+//! records ([`super::config`]), and happens only where there are such offsets. In the timeline there are none:
+//! what is known of it are records, and who asks anew because one is slow makes it slower.
 //!
 //! Headers are not read: rdkafka panics at a name that is not UTF-8, and nobody asks for them.
 
@@ -25,6 +26,7 @@ use super::lanes::Tap;
 use crate::error::LogError;
 use crate::log::Reader;
 use crate::record::{Records, put_record};
+use crate::timeline;
 
 /// Bytes that are encoded at once, about.
 const BYTES: usize = 1 << 20;
@@ -64,6 +66,8 @@ pub struct KafkaReader {
     broken: bool,
     /// Since when the partition was said to end, with no record since.
     ended: Option<Instant>,
+    /// Its end may lie behind offsets that hold no record.
+    has_holes: bool,
 }
 
 /// What was found in the queue.
@@ -87,6 +91,7 @@ impl KafkaReader {
             runs: VecDeque::new(),
             broken: false,
             ended: None,
+            has_holes: shared.name(*stream).0 != timeline::TOPIC,
         };
         Ok(taps.into_iter().zip(places).map(reader).collect())
     }
@@ -164,7 +169,8 @@ impl KafkaReader {
                 self.tap.begin(self.next)?;
                 (self.broken, self.ended, sought) = (false, None, None);
             }
-            let wait = if self.ended.is_some() { SETTLE } else { LOOK };
+            let ended = self.ended.filter(|_| self.has_holes);
+            let wait = if ended.is_some() { SETTLE } else { LOOK };
             match self.take(wait)? {
                 Found::Records => self.drop_known(),
                 // The answer to what was asked when the target was known: nothing is below it.
@@ -176,7 +182,7 @@ impl KafkaReader {
                     return Err(self.away(target));
                 }
                 Found::Nothing => {
-                    let settled = self.ended.is_some_and(|ended| ended.elapsed() >= SETTLE);
+                    let settled = ended.is_some_and(|ended| ended.elapsed() >= SETTLE);
                     let again =
                         sought.map_or(settled || since.elapsed() >= QUIET, |at| at.elapsed() >= SEEK_MAX);
                     if again {

@@ -178,6 +178,20 @@ fn a_record_that_is_too_large_is_refused_and_nothing_of_it_is_kept() {
         log.append(&batch).unwrap();
     }
     assert_eq!(log.ends("orders").unwrap(), [2]);
+    // Of what comes with such a record each is told for itself.
+    let mut batch = Batch::new(1);
+    let large: Vec<u8> = (0..200_000).map(|_| Rng(3).next() as u8).collect();
+    let large = [large, (0..200_000_u64).map(|n| Rng(n).next() as u8).collect()].concat();
+    batch.push("stock", 2, None, Some(b"{}"));
+    batch.push("orders", 0, None, Some(&large));
+    batch.push("stock", 2, None, Some(b"[]"));
+    let told = log.append(&batch);
+    let Err(LogError::InDoubt { kept, .. }) = told else {
+        panic!("{told:?}");
+    };
+    assert_eq!(kept, [vec![Some(0), Some(1)], vec![None]]);
+    assert_eq!(log.ends("stock").unwrap(), [0, 0, 2]);
+    assert_eq!(log.ends("orders").unwrap(), [2]);
 }
 
 #[test]
