@@ -5,8 +5,9 @@
 
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(feature = "kafka")]
+mod last;
 
-use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,7 +55,8 @@ pub struct AnyLog {
     /// The log, if it is in the directory.
     pub embedded: Option<Arc<EmbeddedLog>>,
     /// The lock of a directory whose log is elsewhere.
-    _lock: Option<File>,
+    #[cfg(feature = "kafka")]
+    lock: Option<last::Lock>,
 }
 
 impl AnyLog {
@@ -64,7 +66,8 @@ impl AnyLog {
             installation: log.installation(),
             embedded: Some(Arc::clone(&log)),
             log,
-            _lock: None,
+            #[cfg(feature = "kafka")]
+            lock: None,
         }
     }
 
@@ -73,7 +76,8 @@ impl AnyLog {
             installation: log.installation(),
             log: Arc::new(log),
             embedded: None,
-            _lock: None,
+            #[cfg(feature = "kafka")]
+            lock: None,
         }
     }
 }
@@ -321,9 +325,16 @@ pub use kafka::alone;
 
 /// Nobody else has the log open: it is locked.
 #[cfg(not(feature = "kafka"))]
-pub fn alone(_: &AnyLog, _: &Config) -> Result<(), Failure> {
+pub fn alone(_: &AnyLog, _: &Config, _: &str) -> Result<(), Failure> {
     Ok(())
 }
+
+#[cfg(feature = "kafka")]
+pub use kafka::leave;
+
+/// Whose log it was is nobody's business: it was locked.
+#[cfg(not(feature = "kafka"))]
+pub fn leave(_: &AnyLog, _: &str, _: u64) {}
 
 /// Every log that can be configured can be used.
 #[cfg(feature = "kafka")]

@@ -109,9 +109,9 @@ fn decide(engine: &Engine, end: Epoch, signals: &Signals) -> bool {
 fn whole(log: &dyn Log) -> Result<(), Failure> {
     for topic in Topic::ALL.map(Topic::name).into_iter().chain([timeline::TOPIC]) {
         let starts = log.starts(topic).map_err(undone)?;
-        if let Some(start) = starts.into_iter().find(|start| *start > 0) {
+        if let Some((partition, start)) = (0..).zip(starts).find(|(_, start): &(u32, _)| *start > 0) {
             return Err(Failure::Undone(format!(
-                "the log can't be decided again: {topic} was trimmed up to offset {start}; rebuild from a \
+                "the log can't be decided again: {topic}/{partition} was trimmed up to offset {start}; rebuild from a \
                  backup that was made before (millrace restore), or go on with the version that runs now"
             )));
         }

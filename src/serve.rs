@@ -13,7 +13,7 @@ use runtime::{Engine, Held, State};
 use sinks::Sink;
 use sinks::follow::Watch;
 use sinks::sqlite::Readers;
-use streams::{Appended, Batch, Log, LogError, NextOffsets, Reader, TopicPartitions, Trouble};
+use streams::{Appended, Batch, Log, LogError, NextOffsets, Place, Reader, TopicPartitions, Trouble};
 
 use crate::Failure;
 use crate::config::Config as Settings;
@@ -288,8 +288,8 @@ impl Log for Closed {
         self.log.troubles()
     }
 
-    fn read(&self, topic: &str, partition: u32, from: u64) -> Result<Box<dyn Reader>, LogError> {
-        self.log.read(topic, partition, from)
+    fn read_all(&self, places: &[Place<'_>]) -> Result<Vec<Box<dyn Reader>>, LogError> {
+        self.log.read_all(places)
     }
 
     fn trim(&self, _: &str, _: u32, _: u64) -> Result<(), LogError> {

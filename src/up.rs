@@ -23,7 +23,7 @@ use streams::{EmbeddedLog, Log};
 use crate::Failure;
 use crate::changelog;
 use crate::config::Config;
-use crate::data::{AnyLog, Data, alone, new_id};
+use crate::data::{AnyLog, Data, alone, leave, new_id};
 #[cfg(feature = "kill-points")]
 use crate::kill;
 use crate::progress::bar;
@@ -79,6 +79,8 @@ pub struct Running {
     engine: Arc<Engine>,
     server: Server,
     log: AnyLog,
+    /// The id that it took its generation under.
+    me: String,
     readers: Readers,
     /// What follows the view store.
     follower: Option<Follower>,
@@ -100,8 +102,9 @@ impl Running {
     ) -> Result<Running, Failure> {
         let data = Data::configured(config)?;
         let log = data.any_log(config)?;
+        let me = new_id()?.to_string();
         if config.brokers().is_some() {
-            alone(&log, config)?;
+            alone(&log, config, &me)?;
         }
         let installation = log.installation;
         let store = data.store_as(config, &log)?;
@@ -128,7 +131,7 @@ impl Running {
         let options = Options {
             workers: config.workers(),
             installation,
-            me: new_id()?.to_string(),
+            me: me.clone(),
             binds: busy.is_none(),
             limits: config.limits(),
             skips: skips.iter().map(|skip| skip.0).collect(),
@@ -150,6 +153,7 @@ impl Running {
             engine,
             server,
             log,
+            me,
             readers,
             follower,
             accept,
@@ -215,7 +219,10 @@ impl Running {
         match (before.state, &progress.state) {
             (State::Failed(why), _) => Err(Failure::Undone(why)),
             (_, State::Failed(why)) => Err(Failure::Undone(why.clone())),
-            _ => Ok(progress),
+            _ => {
+                leave(&self.log, &self.me, progress.timeline_read);
+                Ok(progress)
+            }
         }
     }
 }

@@ -29,8 +29,28 @@ impl Complaints {
     pub fn last(&self) -> String {
         let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         last.as_ref()
-            .map_or_else(String::new, |what| format!(" ({what})"))
+            .map_or_else(String::new, |what| format!(" ({what}{})", remedy(what)))
     }
+}
+
+/// What is to be done about it, where that is known.
+#[must_use]
+pub fn remedy(what: &str) -> &'static str {
+    const REMEDIES: &[(&str, &str)] = &[
+        ("kafka.", ""),
+        (
+            "uthentication failed",
+            "; check kafka.user and kafka.password, or the token in kafka.token_file",
+        ),
+        ("mechanism", "; check kafka.sasl_mechanism"),
+        ("ssl.ca.location", "; check kafka.ca_file"),
+        ("certificate", "; check kafka.ca_file"),
+        ("security.protocol", "; check kafka.security and the port"),
+        ("SSL", "; check kafka.security and the port"),
+        ("token", "; check the token in kafka.token_file"),
+    ];
+    let known = REMEDIES.iter().find(|(said, _)| what.contains(said));
+    known.map_or("", |(_, remedy)| remedy)
 }
 
 /// A client's ear; several clients may share one.
@@ -54,10 +74,12 @@ impl Ear {
     /// # Errors
     /// If librdkafka does not take the settings.
     pub fn consumer(&self, client: &ClientConfig) -> KafkaResult<BaseConsumer<Ear>> {
-        client.create_with_context(self.clone())
+        let consumer = client.create_with_context(self.clone())?;
+        Ear::listen(&consumer);
+        Ok(consumer)
     }
 
-    /// Hears what a consumer has to say: who did not get through, why not.
+    /// Hears what a consumer has to say, and serves what it wants of us: without its token it does not get through.
     pub fn listen(consumer: &BaseConsumer<Ear>) {
         for _ in 0..16 {
             let _ = consumer.poll(Duration::ZERO);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 
-pub use ear::{Complaints, Ear};
+pub use ear::{Complaints, Ear, remedy};
 
 /// Where the brokers are and how they are spoken to.
 #[derive(Clone, Debug)]
@@ -96,6 +96,12 @@ impl Brokers {
             client.set(name, value);
         }
         client
+    }
+
+    /// Whether they know us by a token.
+    #[must_use]
+    pub fn has_token(&self) -> bool {
+        self.security.protocol.starts_with("sasl") && self.security.mechanism == "OAUTHBEARER"
     }
 
     /// What listens while a client of theirs works.

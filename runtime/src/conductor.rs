@@ -151,8 +151,8 @@ impl Mark {
 /// Says which epoch comes next.
 pub struct Conductor {
     log: Arc<dyn Log>,
-    /// Where it began.
-    from: Mark,
+    /// The timeline's end when we came, and a reader that stands there, until they are needed.
+    at_end: Option<(Timeline, Box<dyn Reader>)>,
     /// As far as it was handed out.
     timeline: Timeline,
     reader: Box<dyn Reader>,
@@ -186,15 +186,14 @@ impl Conductor {
         if start > from.offset {
             return Err(ConductorError::Trimmed { start });
         }
-        let (end, _) = from.to_end(log.as_ref())?;
+        let (end, end_reader) = from.to_end(log.as_ref())?;
         check_ends(log.as_ref(), &end)?;
         let begun = from.timeline.last().map(|last| last.ends.clone());
         Ok(Conductor {
             reader: log.read(timeline::TOPIC, 0, from.offset)?,
             cursors: Cursors::new(Arc::clone(&log), begun.unwrap_or_else(timeline::no_ends)),
             log,
-            timeline: from.timeline.clone(),
-            from,
+            timeline: from.timeline,
             minter: Minter::new(limits, now.wall, now.monotonic_ms),
             generation: Generation {
                 number: end.generation().map_or(0, |in_force| in_force.number) + 1,
@@ -203,6 +202,7 @@ impl Conductor {
             bound_before: Epoch(end.next_epoch().0 - 1),
             backlog: Backlog::new(),
             skips: end.skips().clone(),
+            at_end: Some((end, end_reader)),
             holds: false,
             until: None,
         })
@@ -214,7 +214,7 @@ impl Conductor {
         self.bound_before = self.bound_before.min(until);
     }
 
-    /// Takes the generation: binds an epoch that says so, until the one in force is ours. To be called once,
+    /// Takes the generation: binds an epoch that says so, until the one in force is ours. To be called
     /// before the first turn, and not before it is known that the log and what follows it belong together.
     /// Who does not call it follows: it hands out what others bind, and binds nothing.
     ///
@@ -223,13 +223,18 @@ impl Conductor {
     /// # Errors
     /// If the log fails.
     pub fn take(&mut self, now: Now, skips: &[Position]) -> Result<&Generation, ConductorError> {
-        let (mut end, mut reader) = self.from.to_end(self.log.as_ref())?;
+        let Some((end, reader)) = self.at_end.as_mut() else {
+            return Ok(&self.generation);
+        };
+        read(reader.as_mut(), end, u64::MAX)?;
         let me = &self.generation.owner;
-        take_generation(self.log.as_ref(), reader.as_mut(), &mut end, (me, skips), now)?;
+        take_generation(self.log.as_ref(), reader.as_mut(), end, (me, skips), now)?;
         self.skips.clone_from(end.skips());
         if let Some(in_force) = end.generation() {
             self.generation = in_force.clone();
         }
+        // What comes after is read where epochs are handed out.
+        self.at_end = None;
         self.holds = true;
         Ok(&self.generation)
     }
@@ -241,6 +246,12 @@ impl Conductor {
             timeline: self.timeline.clone(),
             offset: self.reader.offset(),
         }
+    }
+
+    /// Up to which offset it has read the timeline. Once it has taken the generation, nobody else took one below.
+    #[must_use]
+    pub fn timeline_read(&self) -> u64 {
+        self.reader.offset()
     }
 
     /// Our generation; before [`Conductor::take`] the one that we are about to take.
@@ -383,7 +394,12 @@ impl Conductor {
         let timeline = &self.timeline;
         let last = timeline.last();
         let mut slice = self.backlog.slice(self.log.as_ref(), last, clock)?;
+        let mut waited_unseen = false;
         self.log.append_after(now.wall.ms(), &mut |next| {
+            waited_unseen = slice.is_none() && next.blind_ms() > backlog::LIVE_MS_MAX;
+            if waited_unseen {
+                return None;
+            }
             let all = || {
                 // What was acknowledged by then is bound; what came since need not be.
                 let seen = next.as_of_ms().and_then(Time::from_ms).unwrap_or(clock);
@@ -395,7 +411,11 @@ impl Conductor {
             let binding = Binding { epoch, clock, ends };
             Some(record(now, &timeline.encode(&binding, None)))
         })?;
-        self.backlog.bound();
+        if waited_unseen {
+            self.backlog.fall_behind();
+        } else {
+            self.backlog.bound();
+        }
         Ok(())
     }
 }
@@ -489,13 +509,16 @@ fn take_generation(
     now: Now,
 ) -> Result<(), ConductorError> {
     // Of a log that nobody has bound yet the clock starts with its first record.
-    let first = streams::first_time(log)?.map_or(now.wall, |first| first.min(now.wall));
+    let begins = match end.last() {
+        None => streams::first_time(log)?.map_or(now.wall, |first| first.min(now.wall)),
+        Some(last) => last.clock,
+    };
     while let Takeover::Take(generation) = timeline::take_over(end.generation(), me, true, 0, None) {
         log.append_after(now.wall.ms(), &mut |_| {
             let last = end.last();
             let binding = Binding {
                 epoch: end.next_epoch(),
-                clock: last.map_or(first, |last| last.clock),
+                clock: last.map_or(begins, |last| last.clock),
                 ends: last.map_or_else(timeline::no_ends, |last| last.ends.clone()),
             };
             Some(record(now, &end.encode_skips(&binding, &generation, skips)))

@@ -77,6 +77,8 @@ pub struct Progress {
     pub state: State,
     /// The last epoch handed out to be decided.
     pub handed_out: Epoch,
+    /// Up to which offset the timeline was read for that.
+    pub timeline_read: u64,
     /// The last epoch decided.
     pub decided: Epoch,
     /// The epoch that the view store holds, and its clock; none if it is empty.
@@ -128,6 +130,7 @@ impl Shared {
         let progress = Progress {
             state: State::CatchingUp { until },
             handed_out: after,
+            timeline_read: 0,
             decided: after,
             visible: None,
             pending_bytes: 0,

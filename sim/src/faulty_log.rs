@@ -11,7 +11,8 @@ use contract::log::Topic;
 use disk::{Fault, SimDisk};
 use streams::embedded::Config;
 use streams::{
-    Appended, Batch, EmbeddedLog, Log, LogError, MemoryLog, NextOffsets, Reader, TopicPartitions, timeline,
+    Appended, Batch, EmbeddedLog, Log, LogError, MemoryLog, NextOffsets, Place, Reader, TopicPartitions,
+    timeline,
 };
 
 use crate::canary::Canary;
@@ -373,14 +374,18 @@ impl Log for FaultyLog {
         self.inner().ends(topic)
     }
 
-    fn read(&self, topic: &str, partition: u32, from: u64) -> Result<Box<dyn Reader>, LogError> {
-        let inner = self.inner().read(topic, partition, from)?;
-        let last_counts = self.canary == Some(Canary::LastBindingCounts) && topic == timeline::TOPIC;
-        Ok(Box::new(FaultyReader {
-            inner,
-            log: self.clone(),
-            last_counts,
-        }))
+    fn read_all(&self, places: &[Place<'_>]) -> Result<Vec<Box<dyn Reader>>, LogError> {
+        let wrap = |(inner, place): (Box<dyn Reader>, &Place<'_>)| {
+            let is_timeline = place.topic == timeline::TOPIC;
+            let reader = FaultyReader {
+                inner,
+                log: self.clone(),
+                last_counts: self.canary == Some(Canary::LastBindingCounts) && is_timeline,
+            };
+            Box::new(reader) as Box<dyn Reader>
+        };
+        let readers = self.inner().read_all(places)?;
+        Ok(readers.into_iter().zip(places).map(wrap).collect())
     }
 
     fn trim(&self, topic: &str, partition: u32, before: u64) -> Result<(), LogError> {

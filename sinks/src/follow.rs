@@ -9,32 +9,31 @@
 //! sink's thread looks at one moment of the store and takes from the queue what leads there: all of it is
 //! in the queue by then. It commits that at once, and reads rows that changed in part as of that very
 //! moment ([`StoreRows`]). What does not lead from where the sink stands to where the store stands (it was
-//! away, or the queue overflowed) is dropped, and the sink is filled from the moment instead.
+//! away, or the queue overflowed) is dropped, and the sink is filled from the moment instead. So it is if what
+//! the sink holds is none of this store's history as this process has seen it: the store was made anew, of
+//! another version of the logic.
 //!
 //! Nothing leaves before the store holds it. What fails and may pass is tried again; what is for good ends
 //! the thread, is told, and keeps nobody else.
 
 mod rows;
+mod thread;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use contract::delta::{Change, Delta, merge_epochs};
+use contract::delta::{Change, Delta};
 use contract::digest::Digest;
 use contract::log::Epoch;
 use contract::views::View;
 
-use crate::decide::{FollowQueue, Limits, Size, Taken};
+use crate::decide::{FollowQueue, Limits, Size};
 use crate::sqlite::Readers;
 use crate::{Commit, Frontier, Hold, Sink, SinkError};
 
 pub use self::rows::StoreRows;
-
-/// Before something that failed, and may not fail again, is tried again.
-const RETRY: Duration = Duration::from_millis(500);
-/// The longest that the thread sleeps.
-const NAP: Duration = Duration::from_secs(1);
+use self::thread::Following;
 
 /// An encoded row: its columns after the key, as an upsert's are; none: there is no such row.
 pub type FoundRow = Result<Option<Vec<u8>>, SinkError>;
@@ -62,8 +61,18 @@ struct Shared {
 struct Waiting {
     queue: FollowQueue<Arc<Commit>>,
     progress: Progress,
+    /// How often the store has committed.
+    commits: u64,
     /// The thread ends once it has come to the store's epoch, or then.
     stop_by: Option<Instant>,
+}
+
+impl Shared {
+    /// The store may stand elsewhere.
+    fn committed(&self) {
+        lock(&self.waiting).commits += 1;
+        self.changed.notify_all();
+    }
 }
 
 /// How far a sink is.
@@ -130,7 +139,7 @@ impl Sink for Followed {
         // Before: who sees it in the store finds it in the queue. Told twice, it is queued once.
         self.tell(commit);
         let done = self.store.commit(commit);
-        self.shared.changed.notify_all();
+        self.shared.committed();
         done
     }
 
@@ -141,7 +150,7 @@ impl Sink for Followed {
     ) -> Result<(), SinkError> {
         lock(&self.shared.waiting).queue.give_up();
         self.store.refill(frontier, rows)?;
-        self.shared.changed.notify_all();
+        self.shared.committed();
         Ok(())
     }
 
@@ -164,14 +173,15 @@ pub struct Follower {
 /// At most what `limits` say waits for it.
 ///
 /// # Errors
-/// If the system has no thread left.
+/// If the store does not say where it stands, or the system has no thread left.
 pub fn follow(
     name: &str,
-    store: Box<dyn Sink>,
+    mut store: Box<dyn Sink>,
     readers: Readers,
     limits: Limits,
     make: impl FnOnce(StoreRows) -> Box<dyn Sink>,
 ) -> Result<(Followed, Follower), SinkError> {
+    let began = store.frontier()?;
     let rows = StoreRows::new(readers)?;
     let sink = make(rows.clone());
     let name: Arc<str> = Arc::from(name);
@@ -179,6 +189,7 @@ pub fn follow(
         waiting: Mutex::new(Waiting {
             queue: FollowQueue::new(limits, None),
             progress: Progress::default(),
+            commits: 0,
             stop_by: None,
         }),
         changed: Condvar::new(),
@@ -194,9 +205,10 @@ pub fn follow(
         rows,
         shared: Arc::clone(&shared),
         known: None,
+        seen: began.into_iter().collect(),
         held: Vec::new(),
     };
-    let thread = thread::Builder::new().name("follow".to_owned());
+    let thread = std::thread::Builder::new().name("follow".to_owned());
     let thread = thread
         .spawn(move || following.run())
         .map_err(|error| SinkError::Retry {
@@ -256,142 +268,5 @@ impl Follower {
 impl Drop for Follower {
     fn drop(&mut self) {
         self.end(Duration::ZERO);
-    }
-}
-
-/// The thread's own.
-struct Following {
-    name: Arc<str>,
-    sink: Box<dyn Sink>,
-    rows: StoreRows,
-    shared: Arc<Shared>,
-    /// Where the sink stands; none: it is to be asked.
-    known: Option<Option<Frontier>>,
-    /// What was taken from the queue and is not committed.
-    held: Vec<Arc<Commit>>,
-}
-
-impl Following {
-    fn run(&mut self) {
-        loop {
-            let step = self.step();
-            self.rows.end();
-            let mut waiting = lock(&self.shared.waiting);
-            let progress = &mut waiting.progress;
-            progress.epoch = self.known.as_ref().and_then(|known| Some(known.as_ref()?.epoch));
-            let (nap, is_there) = match &step {
-                Ok(true) => (Duration::ZERO, false),
-                Ok(false) => (NAP, true),
-                Err(_) => (RETRY, false),
-            };
-            progress.failed = matches!(step, Err(SinkError::Fenced { .. } | SinkError::Refused { .. }));
-            let told = progress.trouble.take();
-            progress.trouble = step.err().map(|error| error.to_string());
-            match &progress.trouble {
-                Some(trouble) if progress.failed => {
-                    tracing::error!(
-                        sink = &*self.name,
-                        trouble,
-                        "a sink follows no longer, and won't by itself"
-                    );
-                }
-                // Once, not at every try.
-                Some(trouble) if told != progress.trouble => {
-                    tracing::warn!(sink = &*self.name, trouble, "a sink does not follow");
-                }
-                None if told.is_some() => tracing::info!(sink = &*self.name, "a sink follows again"),
-                _ => {}
-            }
-            let is_over = waiting.stop_by.is_some_and(|by| is_there || Instant::now() >= by);
-            if waiting.progress.failed || is_over {
-                return;
-            }
-            if !nap.is_zero() {
-                // What comes first: a commit of the store's, the end of the nap.
-                drop(self.shared.changed.wait_timeout(waiting, nap));
-            }
-        }
-    }
-
-    /// Takes the sink to where the store stands; whether there was anything to do.
-    fn step(&mut self) -> Result<bool, SinkError> {
-        let known = match &self.known {
-            Some(known) => known.clone(),
-            None => self.known.insert(self.sink.frontier()?).clone(),
-        };
-        let at = known.as_ref().map(|known| known.epoch);
-        let Some(store) = self.rows.look()? else {
-            return Ok(false);
-        };
-        if at > Some(store.epoch) {
-            // The store lost its last commits, and gets them again.
-            return Ok(false);
-        }
-        let taken = lock(&self.shared.waiting).queue.take_until(store.epoch);
-        match taken {
-            Taken::Refill => return self.refill(&store),
-            Taken::Nothing => {}
-            Taken::Commit(epochs) => self.held.extend(epochs.into_iter().map(|(_, commit)| commit)),
-        }
-        self.held.retain(|commit| Some(commit.frontier.epoch) > at);
-        let ends = self.held.first().zip(self.held.last());
-        match ends {
-            None if at == Some(store.epoch) => match known {
-                Some(known) if known.digest != store.digest => Err(self.differs(&store)),
-                _ => Ok(false),
-            },
-            Some((first, last)) if first.after == at && last.frontier.epoch == store.epoch => self.commit(at),
-            _ => {
-                let mut waiting = lock(&self.shared.waiting);
-                waiting.queue.give_up();
-                let _ = waiting.queue.take_until(store.epoch);
-                drop(waiting);
-                self.refill(&store)
-            }
-        }
-    }
-
-    fn differs(&self, store: &Frontier) -> SinkError {
-        SinkError::Refused {
-            sink: self.sink.name().to_owned(),
-            what: format!(
-                "at epoch {} it holds another history than the view store: remove it, and it is filled anew",
-                store.epoch.0
-            ),
-        }
-    }
-
-    fn commit(&mut self, after: Option<Epoch>) -> Result<bool, SinkError> {
-        let Some(last) = self.held.last() else {
-            return Ok(false);
-        };
-        let commit = Commit {
-            after,
-            frontier: last.frontier.clone(),
-            digests: self
-                .held
-                .iter()
-                .flat_map(|commit| commit.digests.iter().copied())
-                .collect(),
-            deltas: merge_epochs(self.held.iter().map(|commit| commit.deltas.as_slice())),
-        };
-        // Asked again, if it fails.
-        self.known = None;
-        self.sink.commit(&commit)?;
-        self.known = Some(Some(commit.frontier));
-        self.held.clear();
-        Ok(true)
-    }
-
-    fn refill(&mut self, store: &Frontier) -> Result<bool, SinkError> {
-        self.held.clear();
-        self.known = None;
-        let mut rows = self.rows.all(self.sink.views().to_vec());
-        self.sink.refill(store, &mut rows)?;
-        self.known = Some(Some(store.clone()));
-        let mut waiting = lock(&self.shared.waiting);
-        waiting.progress.refills += 1;
-        waiting.queue.refilled(store.epoch);
-        Ok(true)
     }
 }

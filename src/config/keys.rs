@@ -204,7 +204,8 @@ pub const KEYS: &[Key] = &[
         "kafka.sasl_mechanism",
         Kind::Word(&["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]),
         "PLAIN",
-        "How they know us, with sasl_plaintext and sasl_ssl. OAUTHBEARER takes its token from kafka.token_file.",
+        "How they know us, with sasl_plaintext and sasl_ssl. OAUTHBEARER takes its token from kafka.token_file; \
+         topics must then be there already.",
     ),
     key("kafka.user", Kind::Text, "", "The user of PLAIN and SCRAM."),
     Key {

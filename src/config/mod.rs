@@ -350,17 +350,17 @@ mod tests {
             "MILLRACE_CHANGELOG_VIEWS".to_owned(),
             "orders, stock_levels".to_owned(),
         );
-        let alone = Config::load(None, [views.clone()].into_iter(), &[]).expect("they are views");
+        let alone = Config::load(None, [views.clone()], &[]).expect("they are views");
         let said = alone.check().expect_err("there is no Kafka").to_string();
         assert!(
             said.contains("changelog.views") && said.contains("kafka.brokers"),
             "{said}"
         );
         let brokers = ("MILLRACE_KAFKA_BROKERS".to_owned(), "localhost:9092".to_owned());
-        let beside = Config::load(None, [views, brokers].into_iter(), &[]).expect("they are settings");
+        let beside = Config::load(None, [views, brokers], &[]).expect("they are settings");
         beside.check().expect("they go together");
         let wrong = ("MILLRACE_CHANGELOG_VIEWS".to_owned(), "orders,no_view".to_owned());
-        assert!(Config::load(None, [wrong].into_iter(), &[]).is_err());
+        assert!(Config::load(None, [wrong], &[]).is_err());
     }
 
     #[test]

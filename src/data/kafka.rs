@@ -2,7 +2,9 @@
 //!
 //! Nothing is written to a timeline before it is known that the directory's views were made of it. A start while
 //! another process binds epochs is refused, so that one that was started by mistake takes nothing from the
-//! one that runs; a process that stood still meanwhile is stopped by the generation, as with any log.
+//! one that runs; a process that stood still meanwhile is stopped by the generation, as with any log. It takes
+//! a few heartbeats to see that nobody binds epochs, but where the last that did had this very directory
+//! ([`super::last`]).
 
 use std::fs::File;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use sinks::Sink as _;
 use sinks::sqlite::SqliteViews;
 use streams::{KafkaLog, timeline};
 
+use super::last::Lock;
 use super::{AnyLog, Data, KAFKA, LOG, new_id, now_ms, unopened};
 use crate::Failure;
 use crate::config::Config;
@@ -40,7 +43,7 @@ impl Data {
             log: Arc::new(log),
             installation,
             embedded: None,
-            _lock: Some(lock),
+            lock: Some(lock),
         })
     }
 
@@ -52,7 +55,7 @@ impl Data {
             installation: log.installation().ok_or_else(nothing)?,
             log: Arc::new(log),
             embedded: None,
-            _lock: None,
+            lock: None,
         })
     }
 
@@ -77,17 +80,18 @@ impl Data {
     }
 
     /// Takes the directory for this process.
-    fn lock(&self) -> Result<File, Failure> {
+    fn lock(&self) -> Result<Lock, Failure> {
         let path = self.path().join(KAFKA);
         let failed = |error: std::io::Error| Failure::Undone(format!("{}: {error}", path.display()));
         let file = File::options()
             .create(true)
             .truncate(false)
+            .read(true)
             .write(true)
             .open(&path)
             .map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Lock::new(file)),
             Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
             Err(std::fs::TryLockError::WouldBlock) => Err(Failure::Undone(format!(
                 "{} is in use by another process; stop that one first",
@@ -97,8 +101,37 @@ impl Data {
     }
 }
 
-/// That no other process binds epochs on this log: for a few heartbeats its timeline stands still.
-pub fn alone(log: &AnyLog, config: &Config) -> Result<(), Failure> {
+/// That no other process binds epochs on this log, of which `me` takes a generation next.
+pub fn alone(log: &AnyLog, config: &Config, me: &str) -> Result<(), Failure> {
+    let ends = log.log.ends(timeline::TOPIC);
+    let end = ends.map_err(|error| Failure::Undone(error.to_string()))?;
+    let end = end.first().copied().unwrap_or(0);
+    let known = log
+        .lock
+        .as_ref()
+        .map_or(Ok(false), |lock| lock.is_alone(log.log.as_ref(), end));
+    if !known.map_err(|error| Failure::Undone(error.to_string()))? {
+        stands_still(log, config)?;
+    }
+    note(log, me, end, false);
+    Ok(())
+}
+
+/// Notes that `me`, who had the generation in force at offset `read` of the timeline, stops.
+pub fn leave(log: &AnyLog, me: &str, read: u64) {
+    note(log, me, read, true);
+}
+
+/// What can't be noted costs the next start a few heartbeats.
+fn note(log: &AnyLog, me: &str, from: u64, held: bool) {
+    let noted = log.lock.as_ref().map(|lock| lock.note(me, from, held));
+    if let Some(Err(error)) = noted {
+        tracing::warn!(%error, file = KAFKA, "it can't be noted who runs; the next start takes longer");
+    }
+}
+
+/// That the timeline stands still for a few heartbeats.
+fn stands_still(log: &AnyLog, config: &Config) -> Result<(), Failure> {
     let undone = |error: streams::LogError| Failure::Undone(error.to_string());
     let wait = Duration::from_millis(config.limits().heartbeat_ms * BEATS);
     let ends = || log.log.ends(timeline::TOPIC).map_err(undone);

@@ -82,18 +82,20 @@ pub fn verify(
 /// Begins at the oldest checkpoint that log and store go on from.
 fn oldest(log: &AnyLog, place: &Place, frontier: &Frontier, threads: usize) -> Result<Start, Failure> {
     let mut found = place.list().map_err(undone)?;
-    let is_usable = |found: &Found| {
-        let only = std::slice::from_ref(found);
-        let choice = restart::choose(
-            only,
+    let choose = |found: &[Found]| {
+        restart::choose(
+            found,
             log.log.as_ref(),
             log.installation,
             LOGIC_VERSION,
             Some(frontier),
-        );
-        choice.is_ok_and(|choice| choice.from.is_some())
+        )
     };
-    found.retain(is_usable);
+    choose(&found).map_err(undone)?;
+    found.retain(|found| {
+        let choice = choose(std::slice::from_ref(found));
+        choice.is_ok_and(|choice| choice.from.is_some())
+    });
     while let Some(oldest) = found.pop() {
         let manifest = oldest.whole().expect("what can be used is whole");
         match restart::read(place, manifest, threads) {

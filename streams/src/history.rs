@@ -12,7 +12,7 @@ use contract::log::{Binding, Epoch, History, Position, Topic};
 use contract::time::Time;
 
 use crate::error::LogError;
-use crate::log::{Log, NextOffsets};
+use crate::log::{Log, NextOffsets, Place};
 use crate::record::Batch;
 use crate::timeline::{self, Outcome, Timeline, TimelineError, no_ends};
 
@@ -127,24 +127,32 @@ pub fn read(log: &dyn Log, until: Option<Epoch>) -> Result<(History, Timeline), 
     let mut history = History::new();
     end.skips().iter().for_each(|at| history.skip(*at));
     let ends = timeline.last().map_or_else(no_ends, |last| last.ends.clone());
+    let mut places = Vec::new();
     for topic in Topic::ALL {
-        for (partition, &bound) in (0..).zip(&ends[topic as usize]).filter(|(_, bound)| **bound > 0) {
-            let mut reader = log.read(topic.name(), partition, 0)?;
-            while let Some(run) = reader.next_run(bound)? {
-                for record in run {
-                    history.leave_out(topic, partition, record.offset);
-                    history.append(topic, partition, record.key, record.value);
-                }
+        let bound = (0..).zip(&ends[topic as usize]).filter(|(_, bound)| **bound > 0);
+        places.extend(bound.map(|(partition, bound)| (topic, partition, *bound)));
+    }
+    let place = |(topic, partition, _): &(Topic, u32, u64)| Place {
+        topic: topic.name(),
+        partition: *partition,
+        from: 0,
+    };
+    let readers = log.read_all(&places.iter().map(place).collect::<Vec<_>>())?;
+    for ((topic, partition, bound), mut reader) in places.into_iter().zip(readers) {
+        while let Some(run) = reader.next_run(bound)? {
+            for record in run {
+                history.leave_out(topic, partition, record.offset);
+                history.append(topic, partition, record.key, record.value);
             }
-            history.leave_out(topic, partition, reader.offset().min(bound));
-            if reader.offset() < bound {
-                return Err(HistoryError::Short {
-                    topic: topic.name(),
-                    partition,
-                    end: reader.offset(),
-                    bound,
-                });
-            }
+        }
+        history.leave_out(topic, partition, reader.offset().min(bound));
+        if reader.offset() < bound {
+            return Err(HistoryError::Short {
+                topic: topic.name(),
+                partition,
+                end: reader.offset(),
+                bound,
+            });
         }
     }
     for Binding { clock, ends, .. } in bindings {

@@ -23,6 +23,6 @@ pub use embedded::{EmbeddedLog, ReadOnlyLog};
 pub use error::{Damage, LogError};
 #[cfg(feature = "kafka")]
 pub use kafka::KafkaLog;
-pub use log::{Appended, Log, NextOffsets, Reader, TopicPartitions, Trouble, first_time};
+pub use log::{Appended, Log, NextOffsets, Place, Reader, TopicPartitions, Trouble, first_time};
 pub use memory::MemoryLog;
 pub use record::{Batch, Headers, Record, Records, partition_of};

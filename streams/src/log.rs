@@ -20,6 +20,17 @@ pub struct TopicPartitions {
     pub partitions: u32,
 }
 
+/// Where a reader begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The topic.
+    pub topic: &'a str,
+    /// The partition.
+    pub partition: u32,
+    /// The offset.
+    pub from: u64,
+}
+
 /// Where a part of a batch came to stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appended {
@@ -65,6 +76,7 @@ pub struct NextOffsets<'a> {
     streams: &'a Streams,
     ends: &'a [u64],
     as_of_ms: Option<i64>,
+    blind_ms: u64,
 }
 
 impl<'a> NextOffsets<'a> {
@@ -74,16 +86,23 @@ impl<'a> NextOffsets<'a> {
             streams,
             ends,
             as_of_ms: None,
+            blind_ms: 0,
         }
     }
 
-    /// What was seen from this moment on, in milliseconds since 1970.
+    /// What was seen from this moment on, in milliseconds since 1970, after nobody could look for so long.
     #[cfg(feature = "kafka")]
-    pub(crate) fn seen_from(streams: &'a Streams, ends: &'a [u64], as_of_ms: i64) -> NextOffsets<'a> {
+    pub(crate) fn seen_from(
+        streams: &'a Streams,
+        ends: &'a [u64],
+        as_of_ms: i64,
+        blind_ms: u64,
+    ) -> NextOffsets<'a> {
         NextOffsets {
             streams,
             ends,
             as_of_ms: Some(as_of_ms),
+            blind_ms,
         }
     }
 
@@ -92,6 +111,13 @@ impl<'a> NextOffsets<'a> {
     #[must_use]
     pub fn as_of_ms(&self) -> Option<i64> {
         self.as_of_ms
+    }
+
+    /// The longest time that nobody could look where they are, since they were told last, in milliseconds: so long
+    /// may what is below them have waited unseen.
+    #[must_use]
+    pub fn blind_ms(&self) -> u64 {
+        self.blind_ms
     }
 
     /// Per partition of `topic` the offset that its next record gets.
@@ -176,11 +202,26 @@ pub trait Log: Send + Sync {
         Vec::new()
     }
 
-    /// A reader of a partition, from an offset on.
+    /// Readers, one for each place, in their order. Where records come over a network, they are asked for all at
+    /// once: opening many takes about as long as opening one.
+    ///
+    /// # Errors
+    /// If a partition does not exist, or an offset was trimmed, or lies past the end.
+    fn read_all(&self, places: &[Place<'_>]) -> Result<Vec<Box<dyn Reader>>, LogError>;
+
+    /// A reader of a partition, from an offset on. Who needs several opens them by [`Log::read_all`].
     ///
     /// # Errors
     /// If the partition does not exist, or the offset was trimmed, or lies past the end.
-    fn read(&self, topic: &str, partition: u32, from: u64) -> Result<Box<dyn Reader>, LogError>;
+    fn read(&self, topic: &str, partition: u32, from: u64) -> Result<Box<dyn Reader>, LogError> {
+        let place = Place {
+            topic,
+            partition,
+            from,
+        };
+        let mut readers = self.read_all(&[place])?;
+        Ok(readers.pop().expect("there is a reader for each place"))
+    }
 
     /// Gives up a partition's records below `before`. Disk is freed when the log sees fit.
     ///
@@ -211,14 +252,21 @@ pub trait Reader: Send {
 /// # Errors
 /// If the log fails.
 pub fn first_time(log: &dyn Log) -> Result<Option<Time>, LogError> {
+    let mut places = Vec::new();
+    for topic in Topic::ALL.map(Topic::name) {
+        let starts = log.starts(topic)?;
+        let place = |(partition, from)| Place {
+            topic,
+            partition,
+            from,
+        };
+        places.extend((0..).zip(starts).map(place));
+    }
     let mut first: Option<Time> = None;
-    for topic in Topic::ALL {
-        for (partition, start) in (0..).zip(log.starts(topic.name())?) {
-            let mut reader = log.read(topic.name(), partition, start)?;
-            if let Some(run) = reader.next_run(u64::MAX)? {
-                let time = Time::from_ms(run.timestamp_ms()).unwrap_or_default();
-                first = Some(first.map_or(time, |first| first.min(time)));
-            }
+    for mut reader in log.read_all(&places)? {
+        if let Some(run) = reader.next_run(u64::MAX)? {
+            let time = Time::from_ms(run.timestamp_ms()).unwrap_or_default();
+            first = Some(first.map_or(time, |first| first.min(time)));
         }
     }
     Ok(first)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::error::LogError;
 use crate::growth::Growth;
-use crate::log::{Appended, Log, NextOffsets, Reader, TopicPartitions};
+use crate::log::{Appended, Log, NextOffsets, Place, Reader, TopicPartitions};
 use crate::record::{Batch, Part, Records};
 use crate::streams::Streams;
 
@@ -132,17 +132,21 @@ impl Log for MemoryLog {
         Ok(self.0.data()[streams].iter().map(|s| s.end).collect())
     }
 
-    fn read(&self, topic: &str, partition: u32, from: u64) -> Result<Box<dyn Reader>, LogError> {
-        let number = self.0.streams.number(topic, partition)?;
-        let stream = &self.0.data()[number];
-        self.0.streams.within(number, from, stream.start, stream.end)?;
-        Ok(Box::new(MemoryReader {
-            shared: Arc::clone(&self.0),
-            number,
-            next: from,
-            run: None,
-            taken: 0,
-        }))
+    fn read_all(&self, places: &[Place<'_>]) -> Result<Vec<Box<dyn Reader>>, LogError> {
+        let open = |place: &Place<'_>| -> Result<Box<dyn Reader>, LogError> {
+            let number = self.0.streams.number(place.topic, place.partition)?;
+            let stream = &self.0.data()[number];
+            let (start, end) = (stream.start, stream.end);
+            self.0.streams.within(number, place.from, start, end)?;
+            Ok(Box::new(MemoryReader {
+                shared: Arc::clone(&self.0),
+                number,
+                next: place.from,
+                run: None,
+                taken: 0,
+            }))
+        };
+        places.iter().map(open).collect()
     }
 
     fn trim(&self, topic: &str, partition: u32, before: u64) -> Result<(), LogError> {

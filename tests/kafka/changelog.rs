@@ -26,7 +26,7 @@ pub fn names() -> String {
 /// of the view store, and every command to a payment provider, under its idempotency key.
 pub fn assert_topics_hold_the_views(shop: &Shop) {
     let mut config = sinks::kafka::Config::new(brokers::Brokers::new(&shop.brokers), VIEWS);
-    config.prefix = shop.said("MILLRACE_KAFKA_TOPIC_PREFIX");
+    config.prefix.clone_from(&shop.prefix);
     let (frontier, rows) = reading::tables(&config);
     let all: Vec<View> = [VIEWS, &[View::PaymentCommands]].concat();
     let store = sqlite::Config::new(Path::new(shop.dir.text()).join("views.sqlite"), &all);
@@ -102,10 +102,10 @@ fn other_programs_follow_views_as_the_page_says() {
     );
     up.stop();
     shop.verify();
-    let prefix = shop.said("MILLRACE_KAFKA_TOPIC_PREFIX");
+    let prefix = &shop.prefix;
     let config = sinks::kafka::Config::new(brokers::Brokers::new(&shop.brokers), VIEWS);
     let records = reading::all(&config, &[format!("{prefix}view-orders")]).len();
-    let said = consumed(kafka, &prefix, records);
+    let said = consumed(kafka, prefix, records);
     let store = sqlite::Config::new(Path::new(shop.dir.text()).join("views.sqlite"), &[View::Orders]);
     let (_, kept) = Readers::new(&store).tables(&[View::Orders]).unwrap();
     let text = |value: &Value| match value {

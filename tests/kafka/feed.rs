@@ -1,42 +1,37 @@
 //! Random records, sent to a shop's topics as another producer would.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use brokers::Brokers;
 use contract::log::{History, RawRecord, Topic};
 use generator::{Generator, Profile};
 use oracle::Oracle;
-use streams::kafka::Config;
 use streams::{Batch, KafkaLog, Log as _, LogError};
 
 use super::{LIMIT, Shop};
 
 /// Sends them.
 pub struct Feed {
-    log: KafkaLog,
+    pub log: KafkaLog,
     generator: Generator,
     oracle: Oracle,
     history: History,
     partitions: u32,
-    /// Records that were acknowledged.
-    pub sent: u64,
+    /// Per topic and partition, in order, the values that were acknowledged.
+    acknowledged: BTreeMap<(Topic, u32), Vec<Option<Vec<u8>>>>,
 }
 
 impl Feed {
     /// Those of a seed.
     pub fn new(shop: &Shop, seed: u64) -> Feed {
-        let mut config = Config::new(Brokers::new(&shop.brokers));
-        let said = |name| shop.said(name);
-        config.prefix = said("MILLRACE_KAFKA_TOPIC_PREFIX");
-        config.partitions = said("MILLRACE_KAFKA_PARTITIONS").parse().unwrap();
-        config.brokers.timeout = Duration::from_secs(5);
+        let log = shop.producer();
         Feed {
-            partitions: config.partitions,
-            log: KafkaLog::open(config).unwrap(),
+            partitions: shop.partitions,
+            log,
             generator: Generator::new(seed, Profile::from_seed(seed)),
             oracle: Oracle::new(),
             history: History::new(),
-            sent: 0,
+            acknowledged: BTreeMap::new(),
         }
     }
 
@@ -50,17 +45,32 @@ impl Feed {
             self.oracle
                 .epoch(binding.epoch, binding.clock, self.history.records(index));
             let mut batch = Batch::new(1_700_000_000_000);
+            let mut values = Vec::new();
             for RawRecord { at, key, value, .. } in self.history.records(index) {
-                batch.push(at.topic.name(), at.partition % self.partitions, key, value);
+                let partition = at.partition % self.partitions;
+                batch.push(at.topic.name(), partition, key, value);
+                values.push(((at.topic, partition), value.map(<[u8]>::to_vec)));
             }
-            self.sent += batch.len();
             put(&self.log, &batch);
+            for (at, value) in values {
+                self.acknowledged.entry(at).or_default().push(value);
+            }
         }
     }
 
-    /// Where the topics end.
-    pub fn ends(&self) -> [Vec<u64>; 9] {
-        Topic::ALL.map(|topic| self.log.ends(topic.name()).unwrap())
+    /// That the log holds all that was acknowledged, in order; in between there may be what was sent again.
+    pub fn assert_nothing_is_lost(&self) {
+        for ((topic, partition), values) in &self.acknowledged {
+            let mut reader = self.log.read(topic.name(), *partition, 0).unwrap();
+            let mut missing = values.iter().peekable();
+            while let Some(run) = reader.next_run(u64::MAX).unwrap() {
+                for record in run {
+                    missing.next_if(|value| value.as_deref() == record.value);
+                }
+            }
+            let lost = missing.count();
+            assert_eq!(lost, 0, "{topic:?}/{partition}: of {} records", values.len());
+        }
     }
 }
 

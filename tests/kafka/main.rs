@@ -9,43 +9,48 @@ mod common;
 
 mod bench;
 mod changelog;
+mod clock;
 mod crashes;
 mod feed;
 mod instances;
+mod outage;
+mod producer;
 #[path = "../../sinks/tests/kafka/reading.rs"]
 mod reading;
 mod refused;
+mod retention;
 
 extern crate sinks as millrace_sinks;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use brokers::Brokers;
 use common::{Dir, Up, assert_well};
 use contract::log::Topic;
 use feed::Feed;
-use servers::kafka::{Kafka, hindrance};
+use servers::kafka::{Kafka, shared as broker};
+use streams::kafka::Config;
+use streams::{KafkaLog, Log as _};
+
+/// `MILLRACE_SEED`, or else this one; printed, so that a run can be had again.
+fn seed(usual: u64) -> u64 {
+    let said = std::env::var("MILLRACE_SEED").ok();
+    let seed = said.and_then(|seed| seed.parse().ok()).unwrap_or(usual);
+    println!("MILLRACE_SEED={seed}");
+    seed
+}
 
 /// The longest that anything takes.
 const LIMIT: Duration = Duration::from_secs(90);
-
-/// The broker; none where there can be none, which is said.
-fn broker(test: &str) -> Option<&'static Kafka> {
-    static KAFKA: OnceLock<Result<Kafka, String>> = OnceLock::new();
-    if let Some(why) = hindrance() {
-        servers::skipped(test, &why);
-        return None;
-    }
-    let kafka = KAFKA.get_or_init(Kafka::start);
-    Some(kafka.as_ref().unwrap_or_else(|why| panic!("{why}")))
-}
 
 /// A shop in Kafka: its brokers, its prefix, and a data directory.
 struct Shop {
     dir: Dir,
     brokers: String,
+    prefix: String,
+    partitions: u32,
     environment: Vec<(&'static str, String)>,
 }
 
@@ -54,6 +59,8 @@ impl Shop {
         Shop {
             dir: Dir::new(test),
             brokers: kafka.brokers(),
+            prefix: format!("{prefix}."),
+            partitions,
             environment: vec![
                 ("MILLRACE_KAFKA_TOPIC_PREFIX", format!("{prefix}.")),
                 ("MILLRACE_KAFKA_PARTITIONS", partitions.to_string()),
@@ -64,10 +71,13 @@ impl Shop {
         }
     }
 
-    /// What one of its settings says.
-    fn said(&self, name: &str) -> String {
-        let found = self.environment.iter().find(|(other, _)| *other == name);
-        found.unwrap().1.clone()
+    /// Its log as another producer's client has it.
+    fn producer(&self) -> KafkaLog {
+        let mut config = Config::new(Brokers::new(&self.brokers));
+        config.prefix.clone_from(&self.prefix);
+        config.partitions = self.partitions;
+        config.brokers.timeout = Duration::from_secs(10);
+        KafkaLog::open(config).unwrap()
     }
 
     /// Starts it.
@@ -103,16 +113,19 @@ impl Shop {
 
 /// Waits until everything that was fed is visible.
 fn wait_for_all(up: &Up, feed: &Feed) {
+    wait_for_log(up, &feed.log);
+}
+
+/// Waits until everything that is in the log is visible.
+fn wait_for_log(up: &Up, log: &KafkaLog) {
     until("everything is visible", || {
-        let ends = feed.ends();
         up.frontier().is_some_and(|frontier| {
             Topic::ALL.into_iter().all(|topic| {
-                let at =
-                    |partition: usize| frontier.ends[topic as usize].get(partition).copied().unwrap_or(0);
-                ends[topic as usize]
-                    .iter()
-                    .enumerate()
-                    .all(|(partition, end)| at(partition) >= *end)
+                let visible = frontier.ends[topic as usize].iter().copied();
+                let ends = log.ends(topic.name()).unwrap();
+                ends.into_iter()
+                    .zip(visible.chain(std::iter::repeat(0)))
+                    .all(|(end, visible)| visible >= end)
             })
         })
     });
@@ -125,6 +138,12 @@ fn until(what: &str, so: impl Fn() -> bool) {
         assert!(since.elapsed() < LIMIT, "{what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Deletes a topic, with Kafka's own tool.
+fn delete(kafka: &Kafka, topic: &str) {
+    let tool = "org.apache.kafka.tools.TopicCommand";
+    kafka.tool(tool, &["--delete", "--topic", topic]).unwrap();
 }
 
 /// What a path answers: the status and the body.

@@ -1,8 +1,10 @@
 //! Bad configuration, and topics that were changed under us.
 
 use super::common::{Dir, assert_refused, assert_well, text};
-use super::{Feed, Shop, broker, get, until, wait_for_all};
-use servers::kafka::Kafka;
+use streams::{Batch, Log as _};
+
+use super::producer::{PARTITIONS, Producer, read};
+use super::{Feed, Shop, broker, delete, get, until, wait_for_all, wait_for_log};
 
 #[test]
 fn brokers_that_do_not_answer_are_named() {
@@ -10,6 +12,8 @@ fn brokers_that_do_not_answer_are_named() {
     let mut shop = Shop {
         dir: Dir::new(test),
         brokers: "127.0.0.1:1".to_owned(),
+        prefix: String::new(),
+        partitions: 1,
         environment: vec![("MILLRACE_KAFKA_TIMEOUT_MS", "1500".to_owned())],
     };
     assert_refused(
@@ -111,8 +115,53 @@ fn a_topic_that_can_not_be_read_is_named_and_stalls_only_what_it_decides() {
     up.kill();
 }
 
-/// Deletes a topic, with Kafka's own tool.
-fn delete(kafka: &Kafka, topic: &str) {
-    let tool = "org.apache.kafka.tools.TopicCommand";
-    kafka.tool(tool, &["--delete", "--topic", topic]).unwrap();
+/// What others send that is no record of the contract's: it is told by place and reason, and holds up nothing.
+#[test]
+fn what_is_no_record_is_quarantined_with_its_reason_and_the_rest_goes_on() {
+    let test = "what_is_no_record";
+    let Some(kafka) = broker(test) else { return };
+    let shop = Shop::new(kafka, test, test, PARTITIONS);
+    let producer = Producer::new(shop.producer());
+    producer.open(0, 900);
+    let placed = |id: &str| {
+        format!(
+            r#"{{"type":"order_placed","order_id":"{id}","customer_id":"c","currency":"KRW","lines":[{{"sku":"s0","quantity":1,"unit_price":100}}]}}"#
+        )
+    };
+    let (well, large) = (placed("o1"), vec![b' '; (1 << 20) + 1]);
+    // Key, value, and the reason.
+    type Sent<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, Option<&'a str>);
+    let sent: [Sent<'_>; 9] = [
+        (None, None, Some("bad_json")),
+        (Some(b"o1"), None, Some("bad_json")),
+        (None, Some(well.as_bytes()), Some("key_mismatch")),
+        (Some(b"\xff\x00"), Some(well.as_bytes()), Some("key_mismatch")),
+        (Some(b"o1"), Some(b""), Some("bad_json")),
+        (Some(b"o1"), Some(b"\xff\xfe"), Some("bad_utf8")),
+        (Some(b"o1"), Some(b"{\"type\":7"), Some("bad_json")),
+        (Some(b"o1"), Some(&large), Some("too_large")),
+        (Some(b"o1"), Some(well.as_bytes()), None),
+    ];
+    let up = shop.up(&[]);
+    for (key, value, _) in sent {
+        let mut batch = Batch::new(0);
+        batch.push("orders", 0, key, value);
+        producer.log.append(&batch).unwrap();
+    }
+    wait_for_log(&up, &producer.log);
+    let rows = read(&up, "/v1/views/quarantine");
+    for (offset, (_, _, reason)) in sent.iter().enumerate() {
+        let items = rows["items"].as_array().unwrap();
+        let row = items
+            .iter()
+            .find(|row| row["topic"] == "orders" && row["offset"] == offset);
+        assert_eq!(
+            row.and_then(|row| row["reason"].as_str()),
+            *reason,
+            "orders/0/{offset}: {rows}"
+        );
+    }
+    assert_eq!(read(&up, "/v1/orders/o1")["status"], "awaiting_payment");
+    up.stop();
+    shop.verify();
 }

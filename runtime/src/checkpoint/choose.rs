@@ -1,7 +1,9 @@
 //! From where a restart goes on. Facts go in, a decision comes out.
 
 use contract::installation::Installation;
+use contract::log::Topic;
 use sinks::Frontier;
+use streams::timeline;
 
 use super::manifest::{Id, Manifest};
 use super::place::Found;
@@ -35,18 +37,38 @@ pub struct Choice {
 /// Why there is no way to go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the beginning of the log was trimmed, so that it can't be decided from there, and {why}; {}",
+    "the beginning of the log was trimmed ({}), so that it can't be decided from there, and {why}; {}",
+    gone(begins),
     way_out(passed_over)
 )]
 pub struct Refusal {
+    /// Topic, partition and first offset that is there, of those that were trimmed.
+    pub begins: Vec<(&'static str, usize, u64)>,
     /// What is in the way besides.
     pub why: String,
     /// The checkpoints that can't be used, and why not.
     pub passed_over: Vec<(Id, String)>,
 }
 
+/// Partitions that are told by name.
+const TOLD_MAX: usize = 4;
+
+fn gone(begins: &[(&str, usize, u64)]) -> String {
+    let told = begins.iter().take(TOLD_MAX);
+    let mut told: Vec<String> = told
+        .map(|(topic, partition, start)| format!("{topic}/{partition} begins at offset {start}"))
+        .collect();
+    if begins.len() > TOLD_MAX {
+        told.push(format!("{} more do", begins.len() - TOLD_MAX));
+    }
+    told.join(", ")
+}
+
 fn way_out(passed_over: &[(Id, String)]) -> String {
-    let mut text = String::from("bring back what belongs together with millrace restore");
+    let mut text = String::from(
+        "bring back what belongs together (millrace restore; of a log in Kafka its records, or a data directory \
+         with a newer checkpoint), or begin a new log",
+    );
     for (id, why) in passed_over {
         text.push_str(&format!("; checkpoint {id} {why}"));
     }
@@ -70,7 +92,8 @@ pub fn choose(facts: &Facts<'_>) -> Result<Choice, Refusal> {
             Some(why) => passed_over.push((found.id, why)),
         }
     }
-    if is_whole(facts) {
+    let begins = begins(facts);
+    if begins.is_empty() {
         return Ok(Choice {
             from: None,
             passed_over,
@@ -86,11 +109,23 @@ pub fn choose(facts: &Facts<'_>) -> Result<Choice, Refusal> {
             store.epoch.0
         ),
     };
-    Err(Refusal { why, passed_over })
+    Err(Refusal {
+        begins,
+        why,
+        passed_over,
+    })
 }
 
-fn is_whole(facts: &Facts<'_>) -> bool {
-    facts.timeline_start == 0 && facts.starts.iter().flatten().all(|start| *start == 0)
+/// Where partitions begin that don't at 0.
+fn begins(facts: &Facts<'_>) -> Vec<(&'static str, usize, u64)> {
+    let of = |topic: Topic| {
+        let starts = facts.starts[topic as usize].iter().enumerate();
+        starts.map(move |(partition, start)| (topic.name(), partition, *start))
+    };
+    let all = Topic::ALL.into_iter().flat_map(of);
+    all.chain([(timeline::TOPIC, 0, facts.timeline_start)])
+        .filter(|(_, _, start)| *start > 0)
+        .collect()
 }
 
 /// Why a checkpoint can't be used; none if it can.
@@ -127,14 +162,18 @@ fn unfit(facts: &Facts<'_>, found: &Found) -> Option<String> {
 
 /// Why the log does not go on where the checkpoint ends.
 fn beyond(facts: &Facts<'_>, manifest: &Manifest) -> Option<String> {
-    let ends = &manifest.binding.ends;
-    let fits = manifest.timeline_offset >= facts.timeline_start
-        && facts.starts.iter().zip(ends).all(|(starts, ends)| {
-            let end = |partition| ends.get(partition).copied().unwrap_or(0);
-            starts
-                .iter()
-                .enumerate()
-                .all(|(partition, start)| *start <= end(partition))
-        });
-    (!fits).then(|| "ends before the log begins, which was trimmed since".to_owned())
+    let needed = |topic: &str, partition: usize| {
+        let ends = Topic::from_name(topic).map(|topic| &manifest.binding.ends[topic as usize]);
+        ends.map_or(manifest.timeline_offset, |ends| {
+            ends.get(partition).copied().unwrap_or(0)
+        })
+    };
+    let mut begins = begins(facts).into_iter();
+    let (topic, partition, start) =
+        begins.find(|(topic, partition, start)| *start > needed(topic, *partition))?;
+    Some(format!(
+        "ends before the log begins, which was trimmed since: it needs {topic}/{partition} from offset {} to {}",
+        needed(topic, partition),
+        start - 1
+    ))
 }

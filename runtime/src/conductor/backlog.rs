@@ -13,14 +13,14 @@ use std::collections::VecDeque;
 use contract::log::{Binding, Topic};
 use contract::time::Time;
 use streams::timeline::{self, Pending};
-use streams::{Log, LogError, NextOffsets, Reader};
+use streams::{Log, LogError, NextOffsets, Place, Reader};
 
 /// Records in an epoch that we bind, at most.
 pub const RECORDS_MAX: u64 = 16_384;
 /// Bytes of one partition in such an epoch; a record that is larger is bound alone.
 const BYTES_MAX: usize = 32 << 20;
 /// What waits longer than this is backlog. So is what came while nobody looked for longer than this.
-const LIVE_MS_MAX: u64 = 1000;
+pub const LIVE_MS_MAX: u64 = 1000;
 /// Append time that a slice covers, at most.
 const SPAN_MS_MAX: i64 = 1000;
 
@@ -67,6 +67,11 @@ impl Backlog {
         self.waiting_since_ms = None;
     }
 
+    /// Notes that what is there gathered while nobody could look.
+    pub fn fall_behind(&mut self) {
+        self.behind = true;
+    }
+
     /// Whether what is there is to be bound in slices.
     #[cfg(test)]
     fn is_behind(&self) -> bool {
@@ -85,22 +90,26 @@ impl Backlog {
             return Ok(None);
         }
         let mut ends = last.map_or_else(timeline::no_ends, |last| last.ends.clone());
-        let mut parts = Vec::new();
+        let mut untils = timeline::no_ends();
         for topic in Topic::ALL {
             let until = log.seen_ends(topic.name())?;
-            let (bound, ahead) = (&mut ends[topic as usize], &mut self.ahead[topic as usize]);
+            let bound = &mut ends[topic as usize];
             bound.resize(until.len().max(bound.len()), 0);
-            ahead.resize_with(bound.len(), || None);
-            for ((partition, ahead), (from, until)) in (0..).zip(ahead).zip(bound.iter().zip(until)) {
-                let gathered = gather(log, (topic, partition), ahead, *from, until);
-                // What failed begins anew.
-                parts.push(gathered.inspect_err(|_| *ahead = None)?);
-            }
+            untils[topic as usize] = until;
+        }
+        self.open(log, &ends, &untils)?;
+        let mut parts = Vec::new();
+        let places = ends.iter().flatten().zip(untils.iter().flatten());
+        for (ahead, (from, until)) in self.ahead.iter_mut().flatten().zip(places) {
+            let gathered = gather(ahead.as_mut(), *from, *until);
+            // What failed begins anew.
+            parts.push(gathered.inspect_err(|_| *ahead = None)?);
         }
         let pending: Vec<&[Pending]> = parts.iter().map(|part| part.pending.as_slice()).collect();
         let last_clock = last.map(|last| last.clock);
         let first = pending.iter().filter_map(|runs| runs.first());
-        let first = first.map(|run| run.timestamp).min();
+        // One of a clock that is ahead of ours comes now: else nothing would be bound until ours reads as much.
+        let first = first.map(|run| run.timestamp.min(clock)).min();
         if let (Some(last_clock), Some(first)) = (last_clock, first)
             && last_clock.plus_ms(SPAN_MS_MAX) < first
         {
@@ -118,6 +127,39 @@ impl Backlog {
         }
         let clock = slice_clock.min(clock).max(last_clock.unwrap_or_default());
         Ok(Some((ends, clock)))
+    }
+
+    /// Has a reader wherever there is something to read, that stands at `ends` or read on from there.
+    fn open(&mut self, log: &dyn Log, ends: &[Vec<u64>; 9], untils: &[Vec<u64>; 9]) -> Result<(), LogError> {
+        let mut places = Vec::new();
+        for (topic, ahead) in Topic::ALL.into_iter().zip(&mut self.ahead) {
+            let (ends, untils) = (&ends[topic as usize], &untils[topic as usize]);
+            ahead.resize_with(ends.len(), || None);
+            for ((partition, ahead), (from, until)) in (0..).zip(ahead).zip(ends.iter().zip(untils)) {
+                if from < until && ahead.as_ref().is_none_or(|ahead| ahead.from > *from) {
+                    let (topic, from) = (topic.name(), *from);
+                    let place = Place {
+                        topic,
+                        partition,
+                        from,
+                    };
+                    places.push((place, ahead));
+                }
+            }
+        }
+        let (places, slots): (Vec<_>, Vec<_>) = places.into_iter().unzip();
+        if places.is_empty() {
+            return Ok(());
+        }
+        let readers = log.read_all(&places)?;
+        for ((slot, reader), place) in slots.into_iter().zip(readers).zip(&places) {
+            *slot = Some(Ahead {
+                reader,
+                from: place.from,
+                gathered: VecDeque::new(),
+            });
+        }
+        Ok(())
     }
 }
 
@@ -185,29 +227,15 @@ pub fn all(next: &NextOffsets<'_>) -> [Vec<u64>; 9] {
 type Slice = ([Vec<u64>; 9], Time);
 
 /// Reads on in a partition, as far as a slice could take.
-fn gather(
-    log: &dyn Log,
-    (topic, partition): (Topic, u32),
-    ahead: &mut Option<Ahead>,
-    from: u64,
-    until: u64,
-) -> Result<Part, LogError> {
+fn gather(ahead: Option<&mut Ahead>, from: u64, until: u64) -> Result<Part, LogError> {
     let mut part = Part {
         pending: Vec::new(),
         firsts: Vec::new(),
         end: None,
     };
-    if from >= until {
+    let Some(ahead) = ahead.filter(|_| from < until) else {
         return Ok(part);
-    }
-    if ahead.as_ref().is_none_or(|ahead| ahead.from > from) {
-        *ahead = Some(Ahead {
-            reader: log.read(topic.name(), partition, from)?,
-            from,
-            gathered: VecDeque::new(),
-        });
-    }
-    let ahead = ahead.as_mut().expect("it was just put there");
+    };
     ahead.drop_below(from);
     ahead.read(until)?;
     let mut bytes = 0;
@@ -323,5 +351,26 @@ mod tests {
         }
         backlog.looked(1101, 1);
         assert!(backlog.is_behind());
+    }
+
+    #[test]
+    fn a_record_of_a_clock_that_is_ahead_is_bound_at_once() {
+        let log = streams::MemoryLog::new(&Topic::ALL.map(|topic| (topic.name(), 1))).unwrap();
+        let at = |ms| Time::from_ms(ms).unwrap();
+        let (now, ahead_ms) = (1_700_000_000_000, 3_600_000);
+        for timestamp_ms in [now - 60_000, now + ahead_ms, now - ahead_ms] {
+            let mut batch = streams::Batch::new(timestamp_ms);
+            batch.push("orders", 0, None, Some(b"{}"));
+            log.append(&batch).unwrap();
+        }
+        let (mut backlog, mut last) = (Backlog::new(), None::<Binding>);
+        for epoch in 1..10 {
+            let slice = backlog.slice(&log, last.as_ref(), at(now + epoch)).unwrap();
+            let Some((ends, clock)) = slice else { break };
+            assert!(clock <= at(now + epoch) && last.as_ref().is_none_or(|last| clock >= last.clock));
+            let epoch = contract::log::Epoch(epoch.unsigned_abs());
+            last = Some(Binding { epoch, clock, ends });
+        }
+        assert_eq!(last.unwrap().ends[Topic::Orders as usize], [3]);
     }
 }

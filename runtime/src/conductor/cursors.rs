@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use contract::log::{Position, Topic};
-use streams::{Log, LogError, Reader};
+use streams::{Log, LogError, Place, Reader};
 
 use crate::chunk::Raw;
 
@@ -38,23 +38,12 @@ impl Cursors {
         skips: &BTreeSet<Position>,
         each: &mut dyn FnMut(Raw),
     ) -> Result<(), LogError> {
+        self.open(ends)?;
         for topic in Topic::ALL {
-            let readers = &mut self.readers[topic as usize];
-            for (partition, end) in (0u32..).zip(&ends[topic as usize]) {
-                if readers.len() <= partition as usize {
-                    readers.push(None);
-                }
-                let reader = &mut readers[partition as usize];
-                let from = self.from[topic as usize]
-                    .get(partition as usize)
-                    .copied()
-                    .unwrap_or(0);
-                if reader.is_none() && *end == from {
+            let readers = self.readers[topic as usize].iter_mut();
+            for ((partition, end), reader) in (0u32..).zip(&ends[topic as usize]).zip(readers) {
+                let Some(reader) = reader else {
                     continue;
-                }
-                let reader = match reader {
-                    Some(reader) => reader,
-                    None => reader.insert(self.log.read(topic.name(), partition, from)?),
                 };
                 let mut take = |at: Position, key: Option<&[u8]>, value: Option<&[u8]>| {
                     self.chunk.push(at, key, value);
@@ -70,6 +59,36 @@ impl Cursors {
         }
         if !self.chunk.is_empty() {
             each(std::mem::take(&mut self.chunk));
+        }
+        Ok(())
+    }
+
+    /// Opens the readers that have something to read for the first time, all at once.
+    fn open(&mut self, ends: &[Vec<u64>; 9]) -> Result<(), LogError> {
+        let mut places = Vec::new();
+        for (topic, readers) in Topic::ALL.into_iter().zip(&mut self.readers) {
+            let ends = &ends[topic as usize];
+            readers.resize_with(ends.len().max(readers.len()), || None);
+            for ((partition, end), reader) in (0u32..).zip(ends).zip(readers) {
+                let from = self.from[topic as usize].get(partition as usize);
+                let from = from.copied().unwrap_or(0);
+                if reader.is_none() && *end != from {
+                    let topic = topic.name();
+                    let place = Place {
+                        topic,
+                        partition,
+                        from,
+                    };
+                    places.push((place, reader));
+                }
+            }
+        }
+        let (places, slots): (Vec<_>, Vec<_>) = places.into_iter().unzip();
+        if places.is_empty() {
+            return Ok(());
+        }
+        for (slot, reader) in slots.into_iter().zip(self.log.read_all(&places)?) {
+            *slot = Some(reader);
         }
         Ok(())
     }

@@ -93,7 +93,11 @@ impl Conducting {
     /// Hands an epoch and its records to the workers.
     fn hand_out(&mut self, binding: &Arc<Binding>) {
         let epoch = binding.epoch;
-        self.shared.update(|progress| progress.handed_out = epoch);
+        let read = self.conductor.timeline_read();
+        self.shared.update(|progress| {
+            progress.handed_out = epoch;
+            progress.timeline_read = read;
+        });
         let is_due = self.is_due(binding);
         let mark = is_due.then(|| Box::new(self.conductor.mark()));
         // Delivery is there as long as this thread.

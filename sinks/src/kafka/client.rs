@@ -230,8 +230,6 @@ pub(super) fn read(
     let failed = |error: &KafkaError| fault(&what, error);
     let ear = config.brokers.ear();
     let consumer = ear.consumer(&reading(config)).map_err(|error| failed(&error))?;
-    // A token is asked for before anything else can be.
-    Ear::listen(&consumer);
     let mut open = partitions(&consumer, topic, config.brokers.timeout).map_err(|fault| {
         Ear::listen(&consumer);
         heard(fault, &ear)

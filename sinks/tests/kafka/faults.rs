@@ -11,7 +11,7 @@ use contract::views::View;
 use millrace_sinks::{Sink as _, SinkError};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-use servers::kafka::Kafka;
+use servers::kafka::own;
 
 use super::common::conformance::Place as _;
 use super::common::history::{Dice, History, commit_of};
@@ -162,10 +162,7 @@ fn a_reader_sees_each_epoch_whole_and_once() {
 #[test]
 fn a_broker_that_pauses_leaves_no_doubt_for_long() {
     let test = "a_broker_that_pauses";
-    if broker(test).is_none() {
-        return;
-    }
-    let kafka = Kafka::start().unwrap();
+    let Some(kafka) = own(test) else { return };
     let mut topics = Topics::new(&kafka, test, VIEWS);
     topics.config.brokers.timeout = Duration::from_millis(1500);
     let mut history = History::new(21, VIEWS, 30);

@@ -122,6 +122,39 @@ fn topics_that_come_later_are_filled() {
     );
 }
 
+/// A store that was made anew holds another history, of another version of the logic or not; its epochs have the
+/// same numbers. The topics come to hold it, whether it moves on before they are looked at or not.
+#[test]
+fn topics_come_to_hold_a_store_that_was_made_anew() {
+    let test = "topics_come_to_hold_a_store_made_anew";
+    let Some(kafka) = broker(test) else { return };
+    for moves_on in [false, true] {
+        let (directory, topics) = (Directory::new(VIEWS), Topics::new(kafka, test, VIEWS));
+        let mut history = History::new(5, VIEWS, 20);
+        let (mut store, follower) = start(&directory, &topics, 100);
+        for _ in 0..5 {
+            store.commit(&commit_of(&[history.advance()])).unwrap();
+        }
+        wait(&follower, &history);
+        drop((store, follower));
+        let directory = Directory::new(VIEWS);
+        let mut other = History::new(6, VIEWS, 20);
+        let mut store = directory.store();
+        for _ in 0..5 {
+            store.commit(&commit_of(&[other.advance()])).unwrap();
+        }
+        drop(store);
+        assert_eq!(history.frontier().epoch, other.frontier().epoch);
+        let (mut store, follower) = start(&directory, &topics, 100);
+        if moves_on {
+            store.commit(&commit_of(&[other.advance()])).unwrap();
+        }
+        let progress = follower.stop(Duration::from_secs(60));
+        assert_eq!((progress.trouble, progress.refills), (None, 1));
+        assert_holds(&topics, &other);
+    }
+}
+
 /// Records of rows in the topics.
 fn records(topics: &Topics) -> usize {
     let names = topics.config.views.iter();

@@ -15,7 +15,6 @@ mod following;
 mod mirror;
 mod reading;
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ use contract::delta::Tables;
 use contract::views::View;
 use millrace_sinks::kafka::{Changelog, Config};
 use millrace_sinks::{Frontier, Sink};
-use servers::kafka::{Kafka, hindrance};
+use servers::kafka::{Kafka, shared as broker};
 
 use common::conformance::{self, Place};
 use mirror::{Mirror, Mirrored};
@@ -36,17 +35,6 @@ const VIEWS: &[View] = &[
     View::PaymentCommands,
     View::ProductRatings,
 ];
-
-/// The broker; none where there can be none, which is said.
-fn broker(test: &str) -> Option<&'static Kafka> {
-    static KAFKA: OnceLock<Result<Kafka, String>> = OnceLock::new();
-    if let Some(why) = hindrance() {
-        servers::skipped(test, &why);
-        return None;
-    }
-    let kafka = KAFKA.get_or_init(Kafka::start);
-    Some(kafka.as_ref().unwrap_or_else(|why| panic!("{why}")))
-}
 
 /// Topics of their own.
 struct Topics {

@@ -64,7 +64,7 @@ pub use self::repair::cut_from;
 use self::state::{Segment, Shared, lock};
 use self::writer::Writer;
 use crate::error::LogError;
-use crate::log::{Appended, Log, NextOffsets, Reader, TopicPartitions};
+use crate::log::{Appended, Log, NextOffsets, Place, Reader, TopicPartitions};
 use crate::record::Batch;
 use contract::installation::Installation;
 
@@ -355,8 +355,10 @@ impl Log for EmbeddedLog {
         Ok(self.shared.state().ends[streams].to_vec())
     }
 
-    fn read(&self, topic: &str, partition: u32, from: u64) -> Result<Box<dyn Reader>, LogError> {
-        StreamReader::open(&self.shared, topic, partition, from)
+    fn read_all(&self, places: &[Place<'_>]) -> Result<Vec<Box<dyn Reader>>, LogError> {
+        let open =
+            |place: &Place<'_>| StreamReader::open(&self.shared, place.topic, place.partition, place.from);
+        places.iter().map(open).collect()
     }
 
     fn trim(&self, topic: &str, partition: u32, before: u64) -> Result<(), LogError> {

@@ -18,7 +18,7 @@ use super::open;
 use super::reader::StreamReader;
 use super::state::Shared;
 use crate::error::LogError;
-use crate::log::{Appended, Log, NextOffsets, Reader, TopicPartitions};
+use crate::log::{Appended, Log, NextOffsets, Place, Reader, TopicPartitions};
 use crate::record::Batch;
 use contract::installation::Installation;
 
@@ -131,8 +131,9 @@ impl Log for ReadOnlyLog {
         Ok(self.0.state().ends[streams].to_vec())
     }
 
-    fn read(&self, topic: &str, partition: u32, from: u64) -> Result<Box<dyn Reader>, LogError> {
-        StreamReader::open(&self.0, topic, partition, from)
+    fn read_all(&self, places: &[Place<'_>]) -> Result<Vec<Box<dyn Reader>>, LogError> {
+        let open = |place: &Place<'_>| StreamReader::open(&self.0, place.topic, place.partition, place.from);
+        places.iter().map(open).collect()
     }
 
     fn trim(&self, _: &str, _: u32, _: u64) -> Result<(), LogError> {

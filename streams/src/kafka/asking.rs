@@ -64,6 +64,7 @@ impl Looker {
             list.add_partition_offset(&topic, partition, which)?;
             at.insert((topic, partition), index);
         }
+        Ear::listen(&self.consumer);
         let found = self.consumer.offsets_for_times(list, timeout)?;
         let mut answers = vec![Err("no answer".to_owned()); asked.len()];
         for element in found.elements() {

@@ -93,7 +93,9 @@ impl Config {
 
 /// A property that librdkafka does not take.
 pub(super) fn refused(error: &rdkafka::error::KafkaError) -> LogError {
+    let why = error.to_string();
+    let remedy = brokers::remedy(&why);
     LogError::BadConfiguration {
-        what: format!("Kafka's client does not take the settings under kafka.*: {error}"),
+        what: format!("Kafka's client does not take the settings under kafka.*: {why}{remedy}"),
     }
 }

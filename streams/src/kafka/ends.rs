@@ -46,6 +46,10 @@ pub struct Known {
     found: Vec<u64>,
     /// When the rounds of `staged` began, the first one first.
     began: [Instant; 3],
+    /// When everything that is decided on was seen last.
+    sighted: Instant,
+    /// The longest time between two such sights, since it was told last.
+    blind: Duration,
     /// Streams whose end can't be had.
     troubles: BTreeMap<usize, String>,
     /// Streams that end before where they were seen: since when.
@@ -53,6 +57,19 @@ pub struct Known {
     /// Somebody wants a round.
     kicked: bool,
     rounds: u64,
+}
+
+impl Known {
+    /// How long nobody could look, at most, since this was asked last.
+    pub fn take_blind_ms(&mut self) -> u64 {
+        u64::try_from(std::mem::take(&mut self.blind).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Notes that everything that is decided on was seen.
+    fn sight(&mut self) {
+        self.blind = self.blind.max(self.sighted.elapsed());
+        self.sighted = Instant::now();
+    }
 }
 
 /// Shared between the thread, who binds, and readers.
@@ -186,6 +203,8 @@ impl Looking {
                 staged: Staged::new(back.collect(), &Round { began_ms, ends }),
                 found: vec![0; len],
                 began: [began; 3],
+                sighted: began,
+                blind: Duration::ZERO,
                 troubles: BTreeMap::new(),
                 back: BTreeMap::new(),
                 kicked: false,
@@ -298,6 +317,10 @@ impl Looker {
         known.began.rotate_left(1);
         known.began[2] = began;
         known.rounds += 1;
+        let is_decided_on = |stream: &usize| decides(self.streams.name(*stream).unwrap_or_default().0);
+        if !troubles.keys().any(is_decided_on) {
+            known.sight();
+        }
         known.troubles = troubles;
         drop(known);
         ends.moved.notify_all();

@@ -7,7 +7,7 @@
 //! A client asks for more of a partition until that one's queue is full, and again once there is room: who does
 //! not read on holds up nobody else, and memory is bounded by partitions and clients.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -69,22 +69,35 @@ impl Lanes {
         Ok((lane, lanes.len() - 1))
     }
 
-    /// Has a client read a stream from an offset on.
-    pub fn open(&self, ends: &Arc<Ends>, stream: usize, from: u64) -> Result<Tap, LogError> {
-        let (topic, partition) = ends.streams.name(stream).unwrap_or_default();
-        let topic = format!("{}{topic}", self.prefix);
-        let (lane, index) = self.lane(stream)?;
-        let mut tap = Tap {
-            topic,
-            partition: number(partition),
-            stream,
-            index,
-            lane,
-            queue: None,
-            ends: Arc::clone(ends),
-        };
-        tap.begin(from)?;
-        Ok(tap)
+    /// Has clients read streams, each from an offset on. A client is told of all that it reads at once: it asks
+    /// for records by one request to a broker, and the next leaves only when that was answered. So partitions
+    /// that come one after another wait for each other's.
+    pub fn open_all(&self, ends: &Arc<Ends>, places: &[(usize, u64)]) -> Result<Vec<Tap>, LogError> {
+        let mut taps = Vec::with_capacity(places.len());
+        let mut lists: BTreeMap<usize, (Arc<Lane>, TopicPartitionList)> = BTreeMap::new();
+        for (stream, from) in places {
+            let (topic, partition) = ends.streams.name(*stream).unwrap_or_default();
+            let (lane, index) = self.lane(*stream)?;
+            let mut tap = Tap {
+                topic: format!("{}{topic}", self.prefix),
+                partition: number(partition),
+                stream: *stream,
+                index,
+                lane,
+                queue: None,
+                ends: Arc::clone(ends),
+            };
+            tap.split()?;
+            let list = lists.entry(index);
+            let (_, list) = list.or_insert_with(|| (Arc::clone(&tap.lane), TopicPartitionList::new()));
+            tap.add(list, offset(*from)).map_err(|error| tap.failed(&error))?;
+            taps.push(tap);
+        }
+        for (lane, list) in lists.values() {
+            let assigned = lane.consumer.incremental_assign(list);
+            assigned.map_err(|error| unanswered("reading partitions", error))?;
+        }
+        Ok(taps)
     }
 
     /// Serves what the clients want of us, such as a token.
@@ -118,20 +131,28 @@ impl Tap {
     /// Reads from an offset on, whatever was read before.
     pub fn begin(&mut self, from: u64) -> Result<(), LogError> {
         self.end();
-        let consumer = &self.lane.consumer;
-        let failed = |why: &dyn std::fmt::Display| unanswered(format!("reading {}", self.topic), why);
-        // Split before it is assigned, so that nothing comes by the client's common queue.
-        let queue = consumer.split_partition_queue(&self.topic, self.partition);
-        let mut queue = queue.ok_or_else(|| failed(&"the partition has no queue"))?;
+        self.split()?;
+        let mut list = TopicPartitionList::new();
+        let added = self.add(&mut list, offset(from));
+        let begun = added.and_then(|()| self.lane.consumer.incremental_assign(&list));
+        begun.map_err(|error| self.failed(&error))
+    }
+
+    /// Takes a queue of its own, before it is assigned, so that nothing comes by the client's common queue.
+    fn split(&mut self) -> Result<(), LogError> {
+        let queue = self
+            .lane
+            .consumer
+            .split_partition_queue(&self.topic, self.partition);
+        let mut queue = queue.ok_or_else(|| self.failed(&"the partition has no queue"))?;
         let ends = Arc::clone(&self.ends);
         queue.set_nonempty_callback(move || ends.kick());
-        let offset = Offset::Offset(i64::try_from(from).unwrap_or(i64::MAX));
-        let list = self.list(offset).map_err(|error| failed(&error))?;
-        consumer
-            .incremental_assign(&list)
-            .map_err(|error| failed(&error))?;
         self.queue = Some(queue);
         Ok(())
+    }
+
+    fn failed(&self, why: &dyn std::fmt::Display) -> LogError {
+        unanswered(format!("reading {}", self.topic), why)
     }
 
     /// Notes up to where it was read.
@@ -141,27 +162,29 @@ impl Tap {
 
     /// Forgets what came and asks again from an offset on.
     pub fn seek(&self, to: u64, timeout: Duration) -> Result<(), KafkaError> {
-        let offset = Offset::Offset(i64::try_from(to).unwrap_or(i64::MAX));
         self.lane
             .consumer
-            .seek(&self.topic, self.partition, offset, timeout)
+            .seek(&self.topic, self.partition, offset(to), timeout)
     }
 
-    fn list(&self, offset: Offset) -> Result<TopicPartitionList, KafkaError> {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&self.topic, self.partition, offset)?;
-        Ok(list)
+    fn add(&self, list: &mut TopicPartitionList, at: Offset) -> Result<(), KafkaError> {
+        list.add_partition_offset(&self.topic, self.partition, at)
     }
 
     /// Reads no more.
     fn end(&mut self) {
+        let mut list = TopicPartitionList::new();
         if self.queue.take().is_some()
-            && let Ok(list) = self.list(Offset::Invalid)
+            && self.add(&mut list, Offset::Invalid).is_ok()
             && let Err(error) = self.lane.consumer.incremental_unassign(&list)
         {
             tracing::debug!(%error, "a partition was not given up");
         }
     }
+}
+
+fn offset(offset: u64) -> Offset {
+    Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX))
 }
 
 impl Drop for Tap {

@@ -41,6 +41,7 @@ mod reader;
 mod staged;
 mod topics;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use serde_json::{Value, json};
 
 use crate::error::LogError;
-use crate::log::{Appended, Log, NextOffsets, Reader, TopicPartitions, Trouble, first_time};
+use crate::log::{Appended, Log, NextOffsets, Place, Reader, TopicPartitions, Trouble, first_time};
 use crate::record::Batch;
 use crate::streams::Streams;
 use crate::timeline::{self, Timeline, no_ends};
@@ -90,22 +91,33 @@ impl Shared {
         (topic.to_owned(), partition)
     }
 
-    /// Asks where a topic's partitions begin or end.
-    fn ask(&self, topic: &str, which: Offset) -> Result<Vec<u64>, LogError> {
-        let streams: Vec<usize> = self.streams().of_topic(topic)?.collect();
-        let answers = self.looker.ask(&streams, which, self.config.brokers.timeout)?;
-        let named = |(partition, answer): (usize, Answer)| {
-            answer.map_err(|why| unanswered(format!("looking at {topic}/{partition}"), why))
+    /// Asks where streams begin or end.
+    fn ask(&self, streams: &[usize], which: Offset) -> Result<Vec<u64>, LogError> {
+        if streams.is_empty() {
+            return Ok(Vec::new());
+        }
+        let answers = self.looker.ask(streams, which, self.config.brokers.timeout)?;
+        let named = |(answer, stream): (Answer, &usize)| {
+            answer.map_err(|why| {
+                let (topic, partition) = self.name(*stream);
+                unanswered(format!("looking at {topic}/{partition}"), why)
+            })
         };
-        answers.into_iter().enumerate().map(named).collect()
+        answers.into_iter().zip(streams).map(named).collect()
+    }
+
+    /// The same of a topic's partitions.
+    fn ask_topic(&self, topic: &str, which: Offset) -> Result<Vec<u64>, LogError> {
+        let streams: Vec<usize> = self.streams().of_topic(topic)?.collect();
+        self.ask(&streams, which)
     }
 
     fn starts(&self, topic: &str) -> Result<Vec<u64>, LogError> {
-        self.ask(topic, Offset::Beginning)
+        self.ask_topic(topic, Offset::Beginning)
     }
 
     fn ends(&self, topic: &str) -> Result<Vec<u64>, LogError> {
-        let ends = self.ask(topic, Offset::End)?;
+        let ends = self.ask_topic(topic, Offset::End)?;
         for (stream, end) in self.streams().of_topic(topic)?.zip(&ends) {
             self.looking.ends.found(stream, *end);
         }
@@ -307,11 +319,12 @@ impl Log for KafkaLog {
         make: &mut dyn FnMut(&NextOffsets<'_>) -> Option<Batch>,
     ) -> Result<Vec<Appended>, LogError> {
         let ends = &self.shared.looking.ends;
-        let known = ends.fresh(self.shared.config.brokers.timeout)?;
+        let mut known = ends.fresh(self.shared.config.brokers.timeout)?;
         ends.check(&known)?;
+        let blind_ms = known.take_blind_ms();
         let (next, as_of_ms) = (known.staged.ends(), known.staged.as_of_ms());
         drop(known);
-        let Some(mut batch) = make(&NextOffsets::seen_from(&ends.streams, &next, as_of_ms)) else {
+        let Some(mut batch) = make(&NextOffsets::seen_from(&ends.streams, &next, as_of_ms, blind_ms)) else {
             return Ok(Vec::new());
         };
         batch.timestamp_ms = timestamp_ms;
@@ -344,12 +357,32 @@ impl Log for KafkaLog {
         self.shared.looking.ends.troubles()
     }
 
-    fn read(&self, topic: &str, partition: u32, from: u64) -> Result<Box<dyn Reader>, LogError> {
-        let stream = self.shared.streams().number(topic, partition)?;
-        let at = |offsets: Vec<u64>| offsets.get(partition as usize).copied().unwrap_or(0);
-        let (start, end) = (at(self.starts(topic)?), at(self.ends(topic)?));
-        self.shared.streams().within(stream, from, start, end)?;
-        Ok(Box::new(KafkaReader::open(&self.shared, stream, from)?))
+    fn read_all(&self, places: &[Place<'_>]) -> Result<Vec<Box<dyn Reader>>, LogError> {
+        let streams = self.shared.streams();
+        let number = |place: &Place<'_>| streams.number(place.topic, place.partition);
+        let numbers = places.iter().map(number).collect::<Result<Vec<usize>, _>>()?;
+        let asked: Vec<usize> = numbers
+            .iter()
+            .copied()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
+        let starts = self.shared.ask(&asked, Offset::Beginning)?;
+        let ends = self.shared.ask(&asked, Offset::End)?;
+        let bounds: BTreeMap<usize, (u64, u64)> =
+            asked.into_iter().zip(starts.into_iter().zip(ends)).collect();
+        let mut begin = Vec::with_capacity(places.len());
+        for (stream, place) in numbers.into_iter().zip(places) {
+            let (start, end) = bounds[&stream];
+            self.shared.looking.ends.found(stream, end);
+            streams.within(stream, place.from, start, end)?;
+            begin.push((stream, place.from));
+        }
+        let readers = KafkaReader::open_all(&self.shared, &begin)?;
+        let boxed = readers
+            .into_iter()
+            .map(|reader| Box::new(reader) as Box<dyn Reader>);
+        Ok(boxed.collect())
     }
 
     fn trim(&self, topic: &str, partition: u32, before: u64) -> Result<(), LogError> {

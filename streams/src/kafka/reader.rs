@@ -75,18 +75,20 @@ enum Found {
 }
 
 impl KafkaReader {
-    pub fn open(shared: &Arc<Shared>, stream: usize, from: u64) -> Result<KafkaReader, LogError> {
-        let tap = shared.lanes.open(&shared.looking.ends, stream, from)?;
-        Ok(KafkaReader {
+    /// Readers of streams, each from an offset on.
+    pub fn open_all(shared: &Arc<Shared>, places: &[(usize, u64)]) -> Result<Vec<KafkaReader>, LogError> {
+        let taps = shared.lanes.open_all(&shared.looking.ends, places)?;
+        let reader = |(tap, (stream, from)): (Tap, &(usize, u64))| KafkaReader {
             shared: Arc::clone(shared),
-            stream,
+            stream: *stream,
             tap,
-            next: from,
+            next: *from,
             bytes: Vec::new(),
             runs: VecDeque::new(),
             broken: false,
             ended: None,
-        })
+        };
+        Ok(taps.into_iter().zip(places).map(reader).collect())
     }
 
     /// Takes what waits in the queue; waits for the first of it until `wait` is over.

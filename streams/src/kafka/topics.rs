@@ -40,6 +40,8 @@ pub struct Admin {
     consumer: BaseConsumer<Ear>,
     timeout: Duration,
     complaints: Arc<Complaints>,
+    /// rdkafka's administrator never asks for a token, so that no broker talks to it where they want one.
+    is_mute: bool,
 }
 
 impl Admin {
@@ -51,6 +53,7 @@ impl Admin {
             consumer: consumer.map_err(|error| config::refused(&error))?,
             timeout: config.brokers.timeout,
             complaints: Arc::clone(&ear.complaints),
+            is_mute: config.brokers.has_token(),
         })
     }
 
@@ -67,6 +70,7 @@ impl Admin {
 
     /// The topics that are there.
     pub fn found(&self, config: &Config) -> Result<Found, LogError> {
+        Ear::listen(&self.consumer);
         let metadata = self.consumer.fetch_metadata(None, self.timeout);
         let metadata = metadata.map_err(|error| {
             Ear::listen(&self.consumer);
@@ -74,7 +78,11 @@ impl Admin {
                 "Kafka at {} (kafka.brokers) does not answer",
                 config.brokers.addresses
             );
-            self.failed(&what, &error)
+            match self.complaints.last().is_empty() {
+                // Such as one who waits for a greeting of another kind.
+                true => unanswered(what, format!("{error}; check the port and kafka.security")),
+                false => self.failed(&what, &error),
+            }
         })?;
         let ours = metadata.topics().iter().filter(|topic| topic.error().is_none());
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -92,6 +100,18 @@ impl Admin {
             .collect();
         if missing.is_empty() {
             return Ok(found.clone());
+        }
+        if self.is_mute {
+            let missing: Vec<String> = missing.iter().map(|topic| full(config, topic)).collect();
+            return Err(LogError::BadConfiguration {
+                what: format!(
+                    "Kafka at {} lacks topics, and with kafka.sasl_mechanism OAUTHBEARER they can't be made from here: \
+                     make {} (the timeline with 1 partition, all with message.timestamp.type=LogAppendTime), or check \
+                     kafka.topic_prefix",
+                    config.brokers.addresses,
+                    missing.join(", ")
+                ),
+            });
         }
         let kept: Vec<(String, String)> = missing
             .iter()
@@ -153,6 +173,12 @@ impl Admin {
 
     /// Looks at how topics are set: refuses what would make the views wrong, and warns of what is worth knowing.
     pub fn check(&self, config: &Config) -> Result<(), LogError> {
+        if self.is_mute {
+            tracing::warn!(
+                "how Kafka's topics are set can't be looked at with OAUTHBEARER, and is taken on trust"
+            );
+            return Ok(());
+        }
         let full: Vec<String> = names().iter().map(|topic| full(config, topic)).collect();
         let asked: Vec<ResourceSpecifier<'_>> =
             full.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
@@ -178,6 +204,10 @@ impl Admin {
     /// Has the records of a partition below an offset removed.
     pub fn trim(&self, list: &TopicPartitionList, topic: &str) -> Result<(), LogError> {
         let what = format!("trimming {topic}");
+        if self.is_mute {
+            let why = "it can't be done with OAUTHBEARER; set the topic's retention.ms instead";
+            return Err(unanswered(what, why));
+        }
         let done = block_on(self.client.delete_records(list, &self.options()));
         let done = done.map_err(|error| self.failed(&what, &error))?;
         for element in done.elements() {

@@ -12,11 +12,14 @@
 mod common;
 
 mod binding;
+mod faults;
 mod foreign;
 mod model;
+mod opening;
 mod refused;
+mod tls;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use brokers::Brokers;
@@ -28,18 +31,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-use servers::kafka::{Kafka, hindrance};
-
-/// The broker; none where there can be none, which is said.
-fn broker(test: &str) -> Option<&'static Kafka> {
-    static KAFKA: OnceLock<Result<Kafka, String>> = OnceLock::new();
-    if let Some(why) = hindrance() {
-        servers::skipped(test, &why);
-        return None;
-    }
-    let kafka = KAFKA.get_or_init(Kafka::start);
-    Some(kafka.as_ref().unwrap_or_else(|why| panic!("{why}")))
-}
+use servers::kafka::{Kafka, shared as broker};
 
 fn config(kafka: &Kafka, test: &str) -> Config {
     let mut config = Config::new(Brokers::new(&kafka.brokers()));

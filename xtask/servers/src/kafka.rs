@@ -7,10 +7,12 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::kept::Kept;
-use crate::{cache, free_ports};
+use crate::proxy::Proxy;
+use crate::{cache, free_ports, tls};
 
 /// The version that is installed.
 pub const VERSION: &str = "4.1.0";
@@ -73,12 +75,63 @@ pub fn install() -> Result<(), String> {
     }
 }
 
+/// The broker that the tests of one program share, started for the first that asks; none where there can be none,
+/// which is said.
+///
+/// # Panics
+/// If it can be had and does not start.
+#[must_use]
+pub fn shared(test: &str) -> Option<&'static Kafka> {
+    static KAFKA: OnceLock<Result<Kafka, String>> = OnceLock::new();
+    is_there(test).then(|| {
+        let kafka = KAFKA.get_or_init(Kafka::start).as_ref();
+        kafka.unwrap_or_else(|why| panic!("{why}"))
+    })
+}
+
+/// A broker for one test alone, which may kill it; none where there can be none, which is said.
+///
+/// # Panics
+/// If it can be had and does not start.
+#[must_use]
+pub fn own(test: &str) -> Option<Kafka> {
+    is_there(test).then(|| Kafka::start().unwrap_or_else(|why| panic!("{why}")))
+}
+
+/// A broker for one test alone that is reached over TLS, too.
+///
+/// # Panics
+/// If it can be had and does not start.
+#[must_use]
+pub fn own_with_tls(test: &str) -> Option<Kafka> {
+    is_there(test).then(|| Kafka::start_as(true).unwrap_or_else(|why| panic!("{why}")))
+}
+
+fn is_there(test: &str) -> bool {
+    let hindrance = hindrance();
+    if let Some(why) = &hindrance {
+        crate::skipped(test, why);
+    }
+    hindrance.is_none()
+}
+
 /// A broker of our own.
 pub struct Kafka {
     directory: PathBuf,
-    port: u16,
-    sasl_port: u16,
+    ports: Ports,
     process: Kept,
+}
+
+/// Where its listeners are.
+struct Ports {
+    open: u16,
+    controller: u16,
+    sasl: u16,
+    tls: u16,
+    sasl_tls: u16,
+    /// Where it listens for who comes through a proxy, and where it says that it does.
+    behind: u16,
+    front: u16,
 }
 
 impl Kafka {
@@ -87,22 +140,35 @@ impl Kafka {
     /// # Errors
     /// In words.
     pub fn start() -> Result<Kafka, String> {
-        let [port, controller, sasl_port] = free_ports().map_err(|error| format!("no port: {error}"))?;
-        let name = format!("millrace-kafka-{}-{port}", std::process::id());
+        Kafka::start_as(false)
+    }
+
+    fn start_as(with_tls: bool) -> Result<Kafka, String> {
+        let ports = free_ports().map_err(|error| format!("no port: {error}"))?;
+        let [open, controller, sasl, tls, sasl_tls, behind, front] = ports;
+        let ports = Ports {
+            open,
+            controller,
+            sasl,
+            tls,
+            sasl_tls,
+            behind,
+            front,
+        };
+        let name = format!("millrace-kafka-{}-{open}", std::process::id());
         let directory = std::env::temp_dir().join(name);
         let failed = |error: std::io::Error| format!("{}: {error}", directory.display());
         fs::create_dir_all(&directory).map_err(failed)?;
-        fs::write(
-            directory.join("server.properties"),
-            properties(&directory, port, controller, sasl_port),
-        )
-        .map_err(failed)?;
-        format(&directory, port)?;
+        let mut properties = properties(&directory, &ports, with_tls);
+        if with_tls {
+            properties += &tls::certificate(&directory)?;
+        }
+        fs::write(directory.join("server.properties"), properties).map_err(failed)?;
+        format(&directory, open)?;
         let process = run(&directory)?;
         let kafka = Kafka {
             directory,
-            port,
-            sasl_port,
+            ports,
             process,
         };
         kafka.wait()?;
@@ -112,13 +178,40 @@ impl Kafka {
     /// Where it is reached without credentials.
     #[must_use]
     pub fn brokers(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("127.0.0.1:{}", self.ports.open)
     }
 
     /// Where it is reached with SASL, as [`USER`].
     #[must_use]
     pub fn sasl_brokers(&self) -> String {
-        format!("127.0.0.1:{}", self.sasl_port)
+        format!("127.0.0.1:{}", self.ports.sasl)
+    }
+
+    /// Where it is reached over TLS, if it was started with it.
+    #[must_use]
+    pub fn tls_brokers(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.tls)
+    }
+
+    /// Where it is reached over TLS with SASL: as [`USER`], or with a token of OAUTHBEARER, which it takes
+    /// unsigned.
+    #[must_use]
+    pub fn sasl_tls_brokers(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.sasl_tls)
+    }
+
+    /// The certificate that signs its own, as PEM.
+    #[must_use]
+    pub fn ca_file(&self) -> PathBuf {
+        self.directory.join(tls::CA_FILE)
+    }
+
+    /// A proxy through which it is reached. There can be one at a time.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn proxy(&self) -> std::io::Result<Proxy> {
+        Proxy::start(self.ports.front, self.ports.behind)
     }
 
     /// Its process.
@@ -180,7 +273,7 @@ impl Kafka {
 
     /// Whether it answers `ApiVersions`, version 0.
     fn answers(&self) -> bool {
-        let address = SocketAddr::from(([127, 0, 0, 1], self.port));
+        let address = SocketAddr::from(([127, 0, 0, 1], self.ports.open));
         let asked = || -> std::io::Result<()> {
             let mut stream = TcpStream::connect(address)?;
             stream.set_read_timeout(Some(Duration::from_secs(2)))?;
@@ -235,22 +328,48 @@ fn format(directory: &Path, port: u16) -> Result<(), String> {
     ))
 }
 
-fn properties(directory: &Path, port: u16, controller: u16, sasl: u16) -> String {
+/// Name, protocol, where it listens and where it says that it does.
+type Listener = (&'static str, &'static str, u16, u16);
+
+fn properties(directory: &Path, ports: &Ports, with_tls: bool) -> String {
     let (user, password) = USER;
     let login = "org.apache.kafka.common.security";
+    let mut listeners = vec![
+        ("OPEN", "PLAINTEXT", ports.open, ports.open),
+        ("SASL", "SASL_PLAINTEXT", ports.sasl, ports.sasl),
+        ("PROXIED", "PLAINTEXT", ports.behind, ports.front),
+        ("CONTROLLER", "PLAINTEXT", ports.controller, ports.controller),
+    ];
+    if with_tls {
+        listeners.push(("TLS", "SSL", ports.tls, ports.tls));
+        listeners.push(("SASLTLS", "SASL_SSL", ports.sasl_tls, ports.sasl_tls));
+    }
+    let each = |of: fn(&Listener) -> String| listeners.iter().map(of).collect::<Vec<_>>().join(",");
+    let logins: String = ["sasl", "sasltls"]
+        .map(|listener| {
+            format!(
+                "listener.name.{listener}.plain.sasl.jaas.config={login}.plain.PlainLoginModule required \
+                 user_{user}=\"{password}\";
+listener.name.{listener}.scram-sha-256.sasl.jaas.config={login}.scram.ScramLoginModule required;
+listener.name.{listener}.oauthbearer.sasl.jaas.config={login}.oauthbearer.OAuthBearerLoginModule required \
+                 unsecuredLoginStringClaim_sub=\"broker\";
+listener.name.{listener}.oauthbearer.sasl.server.callback.handler.class={login}.oauthbearer.internals.unsecured.\
+                 OAuthBearerUnsecuredValidatorCallbackHandler
+"
+            )
+        })
+        .concat();
     format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller}
-listeners=OPEN://127.0.0.1:{port},SASL://127.0.0.1:{sasl},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=OPEN://127.0.0.1:{port},SASL://127.0.0.1:{sasl},CONTROLLER://127.0.0.1:{controller}
+listeners={listening}
+advertised.listeners={advertised}
 inter.broker.listener.name=OPEN
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=OPEN:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
-sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256
-listener.name.sasl.plain.sasl.jaas.config={login}.plain.PlainLoginModule required user_{user}=\"{password}\";
-listener.name.sasl.scram-sha-256.sasl.jaas.config={login}.scram.ScramLoginModule required;
-log.dirs={directory}/data
+listener.security.protocol.map={protocols}
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,OAUTHBEARER
+{logins}log.dirs={directory}/data
 num.partitions=1
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
@@ -268,6 +387,10 @@ log.retention.check.interval.ms=1000
 log.initial.task.delay.ms=500
 log.cleaner.backoff.ms=500
 ",
+        controller = ports.controller,
+        listening = each(|(name, _, port, _)| format!("{name}://127.0.0.1:{port}")),
+        advertised = each(|(name, _, _, port)| format!("{name}://127.0.0.1:{port}")),
+        protocols = each(|(name, protocol, ..)| format!("{name}:{protocol}")),
         directory = directory.display()
     )
 }

@@ -9,6 +9,8 @@
 
 pub mod kafka;
 mod kept;
+pub mod proxy;
+pub mod tls;
 
 use std::io::Write as _;
 use std::net::TcpListener;

@@ -9,6 +9,7 @@
 //! A seed fixes load and order of points, but not the moments of random kills.
 
 mod child;
+mod kafka;
 mod life;
 mod load;
 mod model;
@@ -38,8 +39,14 @@ pub struct Args {
     /// The seed, for the same load and the same points again
     #[arg(long)]
     seed: Option<u64>,
+    /// With the log in Kafka, whose broker is killed, too; for a night: --times 50
+    #[arg(long)]
+    kafka: bool,
+    /// How often the broker is killed, with --kafka
+    #[arg(long, default_value_t = 10)]
+    broker_kills: u64,
     /// Stop after this many seconds, however often it was killed by then
-    #[arg(long, default_value_t = 3600)]
+    #[arg(long, default_value_t = 3600, conflicts_with = "kafka")]
     seconds_max: u64,
 }
 
@@ -50,6 +57,9 @@ pub struct Args {
 pub fn run(args: &Args) -> Outcome {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let seed = args.seed.unwrap_or(now.map_or(0, |now| now.as_secs()));
+    if args.kafka {
+        return kafka::run(seed, args.times, args.broker_kills);
+    }
     some(seed, args.times, Duration::from_secs(args.seconds_max))
 }
 
