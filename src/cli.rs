@@ -202,7 +202,8 @@ pub enum Command {
                       millrace bench kafka --brokers localhost:9092"
     )]
     Bench {
-        /// Which: decide, epoch, flash-sale, history, kafka, latency, ledger, memory, read, recovery, replay, snapshot or views.
+        /// Which: decide, epoch, flash-sale, history, kafka, latency, ledger, memory, read, recovery, replay,
+        /// snapshot or views.
         name: String,
         /// How many orders, in a bench of a log of orders.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
@@ -210,7 +211,8 @@ pub enum Command {
         /// Requests a second, in a bench that keeps up a rate.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         rate: Option<u32>,
-        /// Brokers of Apache Kafka, for the bench kafka: it makes topics of its own there, and removes them.
+        /// Brokers of Apache Kafka that want no credentials, for the bench kafka: it makes topics of its own
+        /// there, and removes them.
         #[arg(long, value_name = "HOST:PORT")]
         brokers: Option<String>,
         /// Serve a route that answers with so many bytes, for a bench that compares with it.

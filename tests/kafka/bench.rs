@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 use servers::kafka::Kafka;
 
-use super::common::{assert_well, text};
+use super::common::{assert_refused, assert_well, text};
 use super::{LIMIT, broker, until};
 
 /// A bench with so many orders.
@@ -58,6 +58,19 @@ fn a_bench_measures_every_part_and_removes_its_topics() {
         assert!(figure["value"].as_f64().unwrap() > 0.0, "{figure}");
     }
     assert_eq!(left(kafka, id), Vec::<String>::new());
+}
+
+#[test]
+fn a_bench_without_brokers_that_answer_says_so_once() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
+    let ended = command
+        .args(["bench", "kafka", "--brokers", "127.0.0.1:1"])
+        .output();
+    assert_refused(
+        &ended.unwrap(),
+        3,
+        &["127.0.0.1:1", "--brokers", "does not answer"],
+    );
 }
 
 #[test]

@@ -18,12 +18,11 @@ pub struct Topics {
 impl Topics {
     /// A prefix that nobody else has.
     pub fn new(addresses: &str) -> Result<Topics, String> {
-        let topics = Topics {
-            brokers: Brokers::new(addresses),
-            prefix: format!("millrace-bench-{}-{}", std::process::id(), now_ms()),
-        };
-        topics.found()?;
-        Ok(topics)
+        let brokers = Brokers::new(addresses);
+        let prefix = format!("millrace-bench-{}-{}", std::process::id(), now_ms());
+        // Where nobody answers there will be nothing to remove.
+        found(&brokers, &prefix)?;
+        Ok(Topics { brokers, prefix })
     }
 
     /// Where they are.
@@ -38,22 +37,11 @@ impl Topics {
 
     /// A client's settings.
     pub fn client(&self) -> ClientConfig {
-        self.brokers.client("millrace-bench", &[])
-    }
-
-    /// Those that are there.
-    fn found(&self) -> Result<Vec<String>, String> {
-        let failed = |error| format!("Kafka at {} does not answer: {error}", self.brokers.addresses);
-        let consumer: BaseConsumer = self.client().create().map_err(failed)?;
-        let metadata = consumer
-            .fetch_metadata(None, self.brokers.timeout)
-            .map_err(failed)?;
-        let names = metadata.topics().iter().map(|topic| topic.name().to_owned());
-        Ok(names.filter(|name| name.starts_with(&self.prefix)).collect())
+        client(&self.brokers)
     }
 
     fn remove(&self) -> Result<(), String> {
-        let found = self.found()?;
+        let found = found(&self.brokers, &self.prefix)?;
         let names: Vec<&str> = found.iter().map(String::as_str).collect();
         if names.is_empty() {
             return Ok(());
@@ -73,6 +61,24 @@ impl Topics {
             Ok(())
         })
     }
+}
+
+fn client(brokers: &Brokers) -> ClientConfig {
+    brokers.client("millrace-bench", &[])
+}
+
+/// The topics that are there.
+fn found(brokers: &Brokers, prefix: &str) -> Result<Vec<String>, String> {
+    let failed = |error| {
+        format!(
+            "Kafka at {} (--brokers) does not answer: {error}",
+            brokers.addresses
+        )
+    };
+    let consumer: BaseConsumer = client(brokers).create().map_err(failed)?;
+    let metadata = consumer.fetch_metadata(None, brokers.timeout).map_err(failed)?;
+    let names = metadata.topics().iter().map(|topic| topic.name().to_owned());
+    Ok(names.filter(|name| name.starts_with(prefix)).collect())
 }
 
 impl Drop for Topics {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use millrace_streams::kafka::RECORD_BYTES_MAX;
 use millrace_streams::{Batch, Log as _};
 use rdkafka::producer::Producer as _;
 
@@ -33,6 +34,52 @@ fn records_of_any_compression_with_headers_and_without_key_or_value_are_read_as_
         flush(&producer);
     }
     assert_eq!(read_to(log.as_ref(), "orders", 2, 0, u64::MAX).0, expected);
+}
+
+/// Records, and batches, larger than what is asked for of a partition at once, in all partitions of a topic, whose
+/// readers wait for each other's turns.
+#[test]
+fn what_is_larger_than_what_is_asked_for_at_once_comes_whole() {
+    let test = "what_is_larger";
+    let Some(kafka) = broker(test) else { return };
+    let log = open(&config(kafka, test));
+    let topic = format!("{test}.orders");
+    let most = RECORD_BYTES_MAX.to_string();
+    let large = [
+        ("message.max.bytes", most.as_str()),
+        ("batch.size", "3000000"),
+        ("linger.ms", "50"),
+    ];
+    let producer = producer(kafka, &large);
+    let mut rng = Rng(23);
+    let mut expected: [Vec<_>; 3] = Default::default();
+    for _ in 0..4 {
+        for (partition, expected) in (0..).zip(&mut expected) {
+            // One at the limit, then as many small ones as fill a batch.
+            for bytes in [&[RECORD_BYTES_MAX - 1000, 700_000][..], &[1000; 1500]].concat() {
+                // Of what can't be compressed.
+                let value: Vec<u8> = (0..bytes.div_ceil(8))
+                    .flat_map(|_| rng.next().to_le_bytes())
+                    .collect();
+                send(&producer, &topic, partition, None, Some(&value));
+                expected.push((expected.len() as u64, None, Some(value)));
+            }
+        }
+        flush(&producer);
+    }
+    let mut readers: Vec<_> = (0..3).map(|p| log.read("orders", p, 0).unwrap()).collect();
+    let mut seen: [Vec<_>; 3] = Default::default();
+    for bound in (0..).step_by(700).take(10) {
+        for (reader, seen) in readers.iter_mut().zip(&mut seen) {
+            while let Some(run) = reader.next_run(bound).unwrap() {
+                seen.extend(run.map(|record| fields(&record)));
+            }
+        }
+    }
+    for (seen, expected) in seen.iter().zip(&expected) {
+        assert_eq!(seen.len(), expected.len());
+        assert!(seen == expected, "what was read is what was sent");
+    }
 }
 
 /// Random transactions, committed or aborted, among plain records: every bound is reached by a reader that is
