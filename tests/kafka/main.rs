@@ -122,10 +122,12 @@ fn wait_for_log(up: &Up, log: &KafkaLog) {
         up.frontier().is_some_and(|frontier| {
             Topic::ALL.into_iter().all(|topic| {
                 let visible = frontier.ends[topic as usize].iter().copied();
-                let ends = log.ends(topic.name()).unwrap();
-                ends.into_iter()
-                    .zip(visible.chain(std::iter::repeat(0)))
-                    .all(|(end, visible)| visible >= end)
+                // A leader may be on its way.
+                let ends = log.ends(topic.name());
+                ends.is_ok_and(|ends| {
+                    let mut both = ends.into_iter().zip(visible.chain(std::iter::repeat(0)));
+                    both.all(|(end, visible)| visible >= end)
+                })
             })
         })
     });

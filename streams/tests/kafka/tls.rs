@@ -13,7 +13,8 @@ use servers::kafka::{Kafka, USER, own_with_tls};
 
 use crate::{config, open, read_to};
 
-const TIMEOUT: Duration = Duration::from_secs(3);
+/// How long is waited where it can't work.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A directory of its own, removed when dropped.
 struct Scratch(PathBuf);
@@ -95,7 +96,9 @@ fn base64url(bytes: &[u8]) -> String {
 
 /// Appends and reads.
 fn works(config: &Config) {
-    let log = open(config);
+    let mut config = config.clone();
+    config.timeout = Duration::from_secs(30);
+    let log = open(&config);
     let end = log.ends("orders").unwrap()[0];
     let mut batch = Batch::new(1);
     batch.push("orders", 0, None, Some(b"{}"));
