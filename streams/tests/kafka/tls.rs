@@ -97,7 +97,7 @@ fn base64url(bytes: &[u8]) -> String {
 /// Appends and reads.
 fn works(config: &Config) {
     let mut config = config.clone();
-    config.timeout = Duration::from_secs(30);
+    config.brokers.timeout = Duration::from_secs(30);
     let log = open(&config);
     let end = log.ends("orders").unwrap()[0];
     let mut batch = Batch::new(1);
