@@ -31,8 +31,9 @@ use crate::scratch::Scratch;
 use crate::server::Serving;
 use crate::{Figure, now_ms};
 
-/// Orders that come first are not measured.
-const WARM_UP: Duration = Duration::from_secs(2);
+/// Orders that come first are not measured: a broker that has just started takes some seconds to compile what it
+/// does for each of many small requests.
+const WARM_UP: Duration = Duration::from_secs(10);
 /// The longest that anything is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The aim, in milliseconds.
