@@ -19,6 +19,9 @@ pub const ROUND_MAX: Duration = Duration::from_secs(3);
 /// Between two looks at which partitions have a leader, while one has none.
 const LEADERS: Duration = Duration::from_secs(1);
 
+/// Before partitions without an answer are asked for again.
+const AGAIN: Duration = Duration::from_millis(200);
+
 /// Where a stream begins or ends, or why that can't be had.
 pub type Answer = Result<u64, String>;
 
@@ -52,6 +55,35 @@ impl Looker {
                 answers.extend(self.ask(others, which, timeout)?);
                 Ok(answers)
             }
+        }
+    }
+
+    /// The same, where all of them must have an answer. A topic that was just made has its leaders a little later,
+    /// as have all when a broker comes back: for so long they are waited for.
+    pub fn ask_all(
+        &self,
+        asked: &[usize],
+        which: Offset,
+        timeout: Duration,
+        patience: Duration,
+    ) -> Result<Vec<u64>, LogError> {
+        let began = Instant::now();
+        loop {
+            let mut missing = None;
+            let answers = self.ask(asked, which, timeout)?;
+            let found: Vec<u64> = answers
+                .into_iter()
+                .zip(asked)
+                .filter_map(|(answer, stream)| answer.map_err(|why| missing = Some((*stream, why))).ok())
+                .collect();
+            let Some((stream, why)) = missing else {
+                return Ok(found);
+            };
+            if began.elapsed() >= patience {
+                let (topic, partition) = self.streams.name(stream).unwrap_or_default();
+                return Err(unanswered(format!("looking at {topic}/{partition}"), why));
+            }
+            std::thread::sleep(AGAIN);
         }
     }
 

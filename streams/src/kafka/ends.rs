@@ -188,15 +188,7 @@ impl Looking {
         let len = streams.len();
         let (began, began_ms) = (Instant::now(), now_ms());
         let all: Vec<usize> = (0..len).collect();
-        // A topic that was just made has its leaders a little later.
-        let ends = loop {
-            let found = looker.ask(&all, Offset::End, timeout)?;
-            match found.into_iter().collect::<Result<Vec<u64>, String>>() {
-                Ok(ends) => break ends,
-                Err(_) if began.elapsed() < timeout => thread::sleep(FAILED),
-                Err(why) => return Err(unanswered("looking where Kafka's topics end", why)),
-            }
-        };
+        let ends = looker.ask_all(&all, Offset::End, timeout, timeout)?;
         let back = (0..len).map(|stream| rounds_back(streams.name(stream).unwrap_or_default().0));
         let ends = Arc::new(Ends {
             known: Mutex::new(Known {

@@ -61,7 +61,7 @@ use crate::record::Batch;
 use crate::streams::Streams;
 use crate::timeline::{self, Timeline, no_ends};
 use appending::Appending;
-use asking::{Answer, Looker, number};
+use asking::{Looker, number};
 use binding::Sending;
 use client::unanswered;
 use contract::log::{Binding, Epoch};
@@ -74,6 +74,9 @@ pub use config::{Config, RECORD_BYTES_MAX};
 
 /// What a record of the timeline says of the log.
 const LOG: &str = "log";
+
+/// How long leaders are waited for by who asks where a partition begins or ends.
+const LEADERS_MAX: Duration = Duration::from_secs(3);
 
 /// What readers and the log share.
 struct Shared {
@@ -100,14 +103,8 @@ impl Shared {
         if streams.is_empty() {
             return Ok(Vec::new());
         }
-        let answers = self.looker.ask(streams, which, self.config.brokers.timeout)?;
-        let named = |(answer, stream): (Answer, &usize)| {
-            answer.map_err(|why| {
-                let (topic, partition) = self.name(*stream);
-                unanswered(format!("looking at {topic}/{partition}"), why)
-            })
-        };
-        answers.into_iter().zip(streams).map(named).collect()
+        self.looker
+            .ask_all(streams, which, self.config.brokers.timeout, LEADERS_MAX)
     }
 
     /// The same of a topic's partitions.

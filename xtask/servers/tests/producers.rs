@@ -110,7 +110,7 @@ fn clients_of_other_languages_produce_as_the_page_says() {
         Err(why) => skipped(&format!("{test} (Python)"), &why),
         Ok(python) => {
             let example = directory.0.join("produce.py");
-            fs::write(&example, block("python")).expect("the example is written");
+            fs::write(&example, block("py")).expect("the example is written");
             let mut command = Command::new(python);
             command.arg(&example).arg(kafka.brokers());
             well("Python", &command.output().expect("python was made"));
