@@ -2,6 +2,7 @@
 //! CI (`tests/kafka/crashes.rs`), for longer; the points are not used.
 
 use crate::process::{cargo, passes};
+use crate::test::FEATURES;
 use crate::{Failure, Outcome};
 
 /// The test.
@@ -16,15 +17,8 @@ pub fn run(seed: u64, kills: u64, broker_kills: u64) -> Outcome {
         return Err(Failure::Found(why));
     }
     println!("seed {seed}, {kills} kills of millrace, {broker_kills} of the broker");
-    let mut test = cargo(&[
-        "test",
-        "--package",
-        "millrace",
-        "--features",
-        "kafka",
-        "--test",
-        "kafka",
-    ]);
+    // As all tests are built, so that nothing is built twice.
+    let mut test = cargo(&["test", "--workspace", "--features", FEATURES, "--test", "kafka"]);
     test.args(["--", "--exact", TEST, "--nocapture"]);
     test.env("MILLRACE_SEED", seed.to_string());
     test.env("MILLRACE_KILLS", kills.to_string());
