@@ -10,6 +10,8 @@
 //! - A `text` block after a `sh` block with `millrace query` or `sqlite3`, or after a `python` block, shows what that printed,
 //!   to the letter. Python runs where what it needs can be installed.
 //! - A `toml` block is the page's `millrace.toml` from there on.
+//! - `py`, `java` and `console` blocks want a broker: `xtask/servers/tests/producers.rs` and `tests/kafka/changelog.rs`
+//!   run them.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
@@ -202,7 +204,7 @@ fn run(page: &str) -> String {
             }
             "python" => place.python(block, printed(&blocks, at)),
             "toml" => fs::write(place.dir.0.join("millrace.toml"), block).expect("it can be written"),
-            "json" | "text" => {}
+            "json" | "text" | "py" | "java" | "console" => {}
             other => panic!("{page}: nobody knows what becomes of {other:?} blocks"),
         }
     }
