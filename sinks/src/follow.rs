@@ -35,6 +35,11 @@ use crate::{Commit, Frontier, Hold, Sink, SinkError};
 pub use self::rows::StoreRows;
 use self::thread::Following;
 
+/// After the time to stop, how long the thread has to notice it.
+const NOTICE: Duration = Duration::from_secs(1);
+/// Between two looks whether it has ended.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// An encoded row: its columns after the key, as an upsert's are; none: there is no such row.
 pub type FoundRow = Result<Option<Vec<u8>>, SinkError>;
 
@@ -248,25 +253,35 @@ impl Follower {
         &self.watch
     }
 
-    /// Stops once it has come to where the store stands, or `patience` is over; how far it is then.
+    /// Stops once it has come to where the store stands, or `patience` is over; how far it is then. What it is at by
+    /// then (a sink that is being filled may take minutes) is left to itself, and ends with the process: a
+    /// commit that was not ended is none.
     #[must_use]
     pub fn stop(mut self, patience: Duration) -> Progress {
-        self.end(patience);
+        self.ask(patience);
+        let until = Instant::now() + patience + NOTICE;
+        while self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            if Instant::now() >= until {
+                self.thread = None;
+            }
+            std::thread::sleep(LOOK);
+        }
         self.watch.progress()
     }
 
-    fn end(&mut self, patience: Duration) {
+    /// Asks it to end by then.
+    fn ask(&self, patience: Duration) {
         lock(&self.watch.shared.waiting).stop_by = Some(Instant::now() + patience);
         self.watch.shared.changed.notify_all();
-        if let Some(thread) = self.thread.take() {
-            // A thread that panics ends the process.
-            let _ = thread.join();
-        }
     }
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.end(Duration::ZERO);
+        self.ask(Duration::ZERO);
+        if let Some(thread) = self.thread.take() {
+            // A thread that panics ends the process.
+            let _ = thread.join();
+        }
     }
 }
